@@ -33,7 +33,7 @@ def issuer_url() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(json.dumps(document).encode())
 
-        def log_message(self, *_):
+        def log_message(self, format, *args):  # noqa: A002 - the name of the base class
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
@@ -46,8 +46,10 @@ def issuer_url() -> Iterator[str]:
 KEYS = {"keys": [rsa_jwk("first", RSA_KEY)]}
 
 
-def settings(issuer_url: str, **changes: str) -> AuthorizerSettings:
-    return AuthorizerSettings(oidc_issuer=issuer_url, oidc_issuer_name="test", oidc_audience=CLIENT, **changes)
+def settings(issuer_url: str, discovery_url: str | None = None) -> AuthorizerSettings:
+    return AuthorizerSettings(
+        oidc_issuer=issuer_url, oidc_discovery_url=discovery_url, oidc_issuer_name="test", oidc_audience=CLIENT
+    )
 
 
 def event(*authorization: str, name: str = "Authorization", arn: str = METHOD_ARN) -> dict:
@@ -136,7 +138,7 @@ def test_an_unreachable_issuer_is_not_unauthorized():
 
 
 def test_a_redirect_of_the_discovery_document_is_not_followed(issuer_url):
-    handler = create_handler(settings(issuer_url, oidc_discovery_url=f"{issuer_url}/moved"))
+    handler = create_handler(settings(issuer_url, discovery_url=f"{issuer_url}/moved"))
 
     with pytest.raises(IssuerUnavailable):
         handler(event(f"Bearer {sign(claims(iss=issuer_url))}"), None)

@@ -1,7 +1,9 @@
 """The contract with Cognito, on tokens that moto's Cognito really issues and signs."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import pytest
@@ -31,13 +33,14 @@ def pool() -> Iterator[Pool]:
     server.start()
     host, port = server.get_host_and_port()
     try:
-        yield make_pool(f"http://{host}:{port}")
+        with closing(open_client(f"http://{host}:{port}")) as cognito:
+            yield make_pool(cognito, f"http://{host}:{port}")
     finally:
         server.stop()
 
 
-def make_pool(url: str) -> Pool:
-    cognito = boto3.client(
+def open_client(url: str) -> Any:
+    return boto3.client(
         "cognito-idp",
         region_name="eu-central-1",
         endpoint_url=url,
@@ -45,6 +48,9 @@ def make_pool(url: str) -> Pool:
         aws_secret_access_key="any",
         config=Config(retries={"max_attempts": 1}),
     )
+
+
+def make_pool(cognito: Any, url: str) -> Pool:
     pool_id = cognito.create_user_pool(PoolName="parley")["UserPool"]["Id"]
     client_id = cognito.create_user_pool_client(
         UserPoolId=pool_id, ClientName="web", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]

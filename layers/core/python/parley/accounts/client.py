@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import jwt
@@ -146,6 +147,9 @@ def fetch_json(url: str) -> Document:
     try:
         with _opener(url).open(url, timeout=_TIMEOUT_S) as response:
             document = json.loads(response.read(_DOCUMENT_LIMIT_BYTES))
+    except HTTPError as error:
+        error.close()
+        raise IssuerUnavailable(f"The identity provider answered {error.code}.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise IssuerUnavailable("The identity provider did not answer.") from error
     if not isinstance(document, dict):
