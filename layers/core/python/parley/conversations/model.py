@@ -1,12 +1,13 @@
 """What a conversation is made of: items, in OpenAI's terms, with typed content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from parley.ids import ConversationId, ItemId, ResponseId
+from parley.errors import NotFound
+from parley.ids import ConversationId, ItemId, ResponseId, parse_wire_id, wire_id
 
 TITLE_LIMIT = 60
 
@@ -50,7 +51,17 @@ class FunctionCallOutput:
 
 
 ItemContent = Message | FunctionCall | FunctionCallOutput
+ItemType = Literal["message", "function_call", "function_call_output"]
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
+ResponseStatus = Literal["in_progress", "completed", "incomplete", "cancelled", "failed"]
+Order = Literal["asc", "desc"]
+
+_TYPE_OF_PREFIX: Mapping[str, ItemType] = {
+    "msg": "message",
+    "fc": "function_call",
+    "fco": "function_call_output",
+}
+_PREFIX_OF_TYPE: Mapping[ItemType, str] = {kind: prefix for prefix, kind in _TYPE_OF_PREFIX.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,43 @@ class Item:
     response_id: ResponseId | None = None
     token_count: int | None = None
     tokenizer: str | None = None
+
+
+class ItemKey(NamedTuple):
+    """What an item's id on the wire says. The type is part of it: `fc_` before the id of a message names nothing."""
+
+    type: ItemType
+    item_id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFacts:
+    """What the list of items tells of the response that wrote an item. Token counts are None until it is settled."""
+
+    response_id: ResponseId
+    status: ResponseStatus
+    model: str
+    finish_reason: str | None = None
+    error_code: str | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItem:
+    """An item as its owner sees it. `response` is None for what no response wrote."""
+
+    item: Item
+    response: ResponseFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item that is not stored yet, and so has neither id nor place."""
+
+    content: ItemContent
+    status: Literal["completed", "incomplete"] = "completed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +133,45 @@ class Page(Generic[T]):
     has_more: bool
 
 
-def item_type(content: ItemContent) -> str:
+@dataclass(frozen=True, slots=True)
+class NewConversation:
+    title: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    items: Sequence[NewItem] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationChange:
+    """What is to be other than it was: None leaves the metadata, and the title unless `sets_title`."""
+
+    title: str | None = None
+    sets_title: bool = False
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemQuery:
+    """Which part of a conversation: at most `limit` items behind `after`, in `order` of their sequence."""
+
+    limit: int = 20
+    after: ItemKey | None = None
+    order: Order = "desc"
+
+
+def item_wire_id(item: Item) -> str:
+    """`msg_0199…`, `fc_…` or `fco_…`: the prefix tells the type."""
+    return wire_id(_PREFIX_OF_TYPE[item_type(item.content)], item.item_id)
+
+
+def parse_item_id(text: str) -> ItemKey:
+    """The inverse of `item_wire_id`. Raises: NotFound for any other text."""
+    prefix = text.partition("_")[0]
+    if prefix not in _TYPE_OF_PREFIX:
+        raise NotFound("No such item: an item's id looks like 'msg_', 'fc_' or 'fco_' and 32 hexadecimal digits.")
+    return ItemKey(_TYPE_OF_PREFIX[prefix], ItemId(parse_wire_id(prefix, text)))
+
+
+def item_type(content: ItemContent) -> ItemType:
     """The item's `type` on the wire and in the database."""
     match content:
         case Message():
@@ -118,6 +204,12 @@ def content_from_json(kind: str, role: str | None, stored: Mapping[str, Any]) ->
             return FunctionCallOutput(stored["call_id"], stored["output"])
         case _:
             raise ValueError(f"an item of unknown type {kind!r}")
+
+
+def title_of(contents: Iterable[ItemContent]) -> str | None:
+    """A title made of the first thing the user says among `contents`; None when there is none."""
+    said = (each.text for each in contents if isinstance(each, Message) and each.role is Role.USER)
+    return next((title for title in map(title_from, said) if title), None)
 
 
 def title_from(text: str) -> str | None:
