@@ -67,6 +67,9 @@ class EmbeddedEngine:
     def folder(self) -> Path:
         return self.home / "engine"
 
+    def doing(self) -> str:
+        return f"loading the model {self.model}"
+
     def prepare(self) -> None:
         make_private(self.folder)
         self._model_file()

@@ -58,6 +58,9 @@ class EmbeddedPostgres:
     def _files(self) -> PostgresFiles:
         return PostgresFiles(self.home)
 
+    def doing(self) -> str:
+        return "starting" if self._files.data.exists() else "making the database"
+
     def prepare(self) -> None:
         files = self._files
         files.make()

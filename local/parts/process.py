@@ -1,11 +1,13 @@
 """Start one part as a child process, wait until it is healthy, stop it."""
 
 import os
+import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -43,7 +45,13 @@ class Part(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def port(self) -> int: ...
+    @property
     def healthy_within_s(self) -> float: ...
+
+    def doing(self) -> str:
+        """What its next start does, for the user who waits: "loading the model"."""
+        ...
 
     def prepare(self) -> None:
         """Make what the process needs before it starts: folders, files."""
@@ -67,9 +75,11 @@ class PartProcess:
     part: Part
     popen: subprocess.Popen[bytes] | None = None
     _launch: Launch | None = None
+    _aborted: threading.Event = field(default_factory=threading.Event)
 
     def bring_up(self) -> None:
         """Start the part and return when it is healthy. Raises: PartError."""
+        self._aborted.clear()
         self.part.prepare()
         launch = self._launch = self.part.launch()
         started = time.monotonic()
@@ -77,21 +87,37 @@ class PartProcess:
             while not self._start_and_wait(launch, started):
                 if time.monotonic() - started > launch.retry_for_s:
                     raise PartError(f"{self.part.name} stopped at once.\n{last_lines(launch.log)}")
-                time.sleep(6 * _POLL_S)
+                if self._aborted.wait(6 * _POLL_S):
+                    raise PartError(f"{self.name} was told to stop while it started.")
             self.part.finish()
         except BaseException:
             self.kill()
             raise
 
     @property
+    def name(self) -> str:
+        return self.part.name
+
+    @property
+    def port(self) -> int:
+        return self.part.port
+
+    @property
     def pid(self) -> int | None:
         return self.popen.pid if self.popen else None
+
+    def doing(self) -> str:
+        return self.part.doing()
+
+    def last_words(self) -> str:
+        return last_lines(self._launch.log) if self._launch else ""
 
     def has_died(self) -> bool:
         return self.popen is not None and self.popen.poll() is not None
 
     def stop(self) -> None:
-        """Ask the process to end, and end it if it does not in time. Does nothing when it is not running."""
+        """Ask the process to end, and end it if it does not in time. Ends a `bring_up` in another thread, too."""
+        self._aborted.set()
         if self.popen is None or self._launch is None or self.popen.poll() is not None:
             return
         self.popen.send_signal(self._launch.stop_signal)
@@ -101,15 +127,20 @@ class PartProcess:
             self.kill()
 
     def kill(self) -> None:
+        """End the process at once."""
+        self._aborted.set()
         if self.popen is not None and self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()
 
     def _start_and_wait(self, launch: Launch, started: float) -> bool:
         """True once healthy, False if it died before. Raises: PartError when it takes too long."""
+        rotate(launch.log)
         self.popen = spawn(launch)
         reason = "no answer"
         while self.popen.poll() is None:
+            if self._aborted.is_set():
+                raise PartError(f"{self.name} was told to stop while it started.")
             try:
                 self.part.probe()
             except NotReadyError as error:
@@ -139,6 +170,14 @@ def spawn(launch: Launch) -> subprocess.Popen[bytes]:
             group=account.gid if account else None,
             extra_groups=[] if account else None,
         )
+
+
+def rotate(log: Path, limit_bytes: int = 10_000_000) -> None:
+    """Move what a log holds to `<log>.1` once it is too long. Its writer may go on: parts open their logs for appending."""
+    if not log.exists() or log.stat().st_size <= limit_bytes:
+        return
+    shutil.copyfile(log, log.with_name(log.name + ".1"))
+    os.truncate(log, 0)
 
 
 def last_lines(log: Path, count: int = 12, within_bytes: int = 16_384) -> str:

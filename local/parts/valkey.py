@@ -56,6 +56,9 @@ class EmbeddedValkey:
     def password_file(self) -> Path:
         return self.folder / "password"
 
+    def doing(self) -> str:
+        return "starting as a one-node cluster"
+
     def prepare(self) -> None:
         make_private(self.folder / "data")
         write_private(self.folder / "valkey.conf", self._configuration())

@@ -1,0 +1,58 @@
+"""Processes of a stack whose supervisor was killed: found only when they are ours beyond doubt, then stopped."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from local.parts.postgres_files import PostgresFiles
+from local.state import read_state
+
+
+def find_orphans(home: Path) -> list[psutil.Process]:
+    """The parts of `home` that run now. Call it while holding the home's lock, or they may not be orphans."""
+    found = {process.pid: process for process in (*_recorded(home), *_recognised(home))}
+    return list(found.values())
+
+
+def stop_orphans(processes: Sequence[psutil.Process], within_s: float = 8.0) -> None:
+    """Ask them to end, then end them."""
+    for process in processes:
+        with suppress(psutil.Error):
+            process.send_signal(signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
+    _, alive = psutil.wait_procs(processes, timeout=within_s)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=within_s)
+
+
+def _recorded(home: Path) -> Iterator[psutil.Process]:
+    """Those the last supervisor wrote down: same pid and same start time."""
+    state = read_state(home)
+    for part in state.parts if state else ():
+        process = part.mark.process() if part.mark else None
+        if process:
+            yield process
+
+
+def _recognised(home: Path) -> Iterator[psutil.Process]:
+    """Those it had no time to write down: our program, working on our folder."""
+    data = str(PostgresFiles(home).data)
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if _is_ours(process, home, data):
+                yield process
+
+
+def _is_ours(process: psutil.Process, home: Path, data: str) -> bool:
+    words = process.cmdline()
+    if process.name() == "postgres":
+        # By its command line: root in a container may not read the working folder of another user's process.
+        return data in words
+    if process.name() == "valkey-server":
+        return process.cwd() == str(home / "valkey" / "data")
+    modules = {"local.engine": home / "engine", "local.gateway": home / "gateway"}
+    return any(module in words and process.cwd() == str(folder) for module, folder in modules.items())
