@@ -1,0 +1,26 @@
+"""The history function as an ASGI application."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from lambdas.history.routes import router
+from lambdas.history.wiring import open_history
+from parley.edge.api import create_api
+from parley.kit.telemetry import open_logger
+from parley.settings import HistorySettings
+
+
+def create_app(settings: HistorySettings) -> FastAPI:
+    """An application that is ready to serve within its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with open_history(settings) as history:
+            app.state.history = history
+            yield
+
+    app = create_api("Parley history", open_logger("history", settings.log_level), lifespan)
+    app.include_router(router)
+    return app

@@ -1,0 +1,112 @@
+"""What clients get: OpenAI's shapes, and beside them `title`, `updated_at`, an item's `created_at` and its `response`."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from parley.conversations.model import (
+    Conversation,
+    FunctionCall,
+    FunctionCallOutput,
+    ItemContent,
+    ListedItem,
+    Message,
+    Page,
+    ResponseFacts,
+    Role,
+    item_type,
+    item_wire_id,
+)
+from parley.ids import conversation_wire_id, response_wire_id
+
+T = TypeVar("T")
+
+# What went wrong with an answer, by the code stored beside it.
+_ERROR_MESSAGES: Mapping[str, str] = {
+    "engine_failed": "The model broke off in the middle of its answer.",
+    "engine_unavailable": "The model could not be reached.",
+    "context_length_exceeded": "The message is too long for the model.",
+}
+_OTHER_ERROR_MESSAGE = "The answer ended before it was complete."
+
+
+def conversation_document(conversation: Conversation) -> dict[str, Any]:
+    return {
+        "id": conversation_wire_id(conversation.conversation_id),
+        "object": "conversation",
+        "created_at": _unix_s(conversation.created_at),
+        "updated_at": _unix_s(conversation.updated_at),
+        "title": conversation.title,
+        "metadata": conversation.metadata,
+    }
+
+
+def item_document(listed: ListedItem) -> dict[str, Any]:
+    item = listed.item
+    return {
+        "id": item_wire_id(item),
+        "object": "conversation.item",
+        "type": item_type(item.content),
+        "status": item.status,
+        **_content_fields(item.content),
+        "created_at": _unix_s(item.created_at),
+        "response": _response_document(listed.response) if listed.response else None,
+    }
+
+
+def list_document(page: Page[T], to_document: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
+    data = [to_document(each) for each in page.data]
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+        "has_more": page.has_more,
+    }
+
+
+def _content_fields(content: ItemContent) -> dict[str, Any]:
+    match content:
+        case Message(role=Role.ASSISTANT, texts=texts):
+            return {"role": "assistant", "content": [_output_text(text) for text in texts]}
+        case Message(role=role, texts=texts):
+            return {"role": role.value, "content": [{"type": "input_text", "text": text} for text in texts]}
+        case FunctionCall(call_id=call_id, name=name, arguments=arguments):
+            return {"call_id": call_id, "name": name, "arguments": arguments}
+        case FunctionCallOutput(call_id=call_id, output=output):
+            return {"call_id": call_id, "output": output}
+
+
+def _output_text(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": []}
+
+
+def _response_document(response: ResponseFacts) -> dict[str, Any]:
+    return {
+        "id": response_wire_id(response.response_id),
+        "status": response.status,
+        "model": response.model,
+        "finish_reason": response.finish_reason,
+        "error": _error_document(response.error_code),
+        "usage": _usage_document(response),
+    }
+
+
+def _error_document(code: str | None) -> dict[str, str] | None:
+    return {"code": code, "message": _ERROR_MESSAGES.get(code, _OTHER_ERROR_MESSAGE)} if code else None
+
+
+def _usage_document(response: ResponseFacts) -> dict[str, Any] | None:
+    """As in chat completions; None where the engine did not count."""
+    if response.prompt_tokens is None or response.completion_tokens is None:
+        return None
+    return {
+        "prompt_tokens": response.prompt_tokens,
+        "completion_tokens": response.completion_tokens,
+        "total_tokens": response.prompt_tokens + response.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": response.cached_tokens or 0},
+    }
+
+
+def _unix_s(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -1,0 +1,25 @@
+"""The history function as Lambda runs it: `lambdas.history.main.handler` takes API Gateway's REST proxy events."""
+
+import asyncio
+import logging
+
+from mangum import Mangum
+
+from lambdas.history.app import create_app
+from parley.settings import HistorySettings
+
+
+def open_handler(settings: HistorySettings) -> Mangum:
+    """A handler whose wiring is open, for as long as the process lives: Lambda ends it without a word."""
+    # Mangum would log what an error says, and an error of the database may quote a row. The application logs its own errors.
+    logging.getLogger("mangum").setLevel(logging.CRITICAL)
+    # Mangum serves every event on the current loop, so the pool opened on it is there for all of them.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = create_app(settings)
+    loop.run_until_complete(app.router.lifespan_context(app).__aenter__())
+    return Mangum(app, lifespan="off")
+
+
+# At import, on purpose: Lambda imports the module in its init phase, with a whole core and before the first request.
+handler = open_handler(HistorySettings.from_env())

@@ -1,0 +1,128 @@
+"""`/v1/conversations` and `/items`, as OpenAI has them; the list of conversations is ours."""
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from lambdas.history.documents import conversation_document, item_document, list_document
+from lambdas.history.schemas import (
+    ConversationsQuery,
+    CreateConversationBody,
+    CreateItemsBody,
+    ItemsQuery,
+    NoQuery,
+    UpdateConversationBody,
+    to_items,
+)
+from lambdas.history.wiring import History
+from parley.conversations import service
+from parley.conversations.model import ItemKey, ItemQuery, Page, parse_item_id
+from parley.edge.bodies import parse_body
+from parley.edge.errors import json_response
+from parley.edge.requests import identity_of
+from parley.errors import NotFound
+from parley.ids import ConversationId, UserId, conversation_wire_id, parse_conversation_id
+
+router = APIRouter(prefix="/v1/conversations")
+
+T = TypeVar("T")
+
+
+def _history(request: Request) -> History:
+    return request.app.state.history
+
+
+def _user_id(request: Request) -> UserId:
+    return identity_of(request).user_id
+
+
+def _conversation_id(conversation_id: str) -> ConversationId:
+    return parse_conversation_id(conversation_id)
+
+
+def _item_key(item_id: str) -> ItemKey:
+    return parse_item_id(item_id)
+
+
+def _no_query(_: Annotated[NoQuery, Query()]) -> None: ...
+
+
+def _after(text: str | None, parse: Callable[[str], T]) -> T | None:
+    """The place a page begins behind. Raises: NotFound, naming the parameter."""
+    try:
+        return None if text is None else parse(text)
+    except NotFound as error:
+        raise NotFound(error.message, param="after") from error
+
+
+HistoryOf = Annotated[History, Depends(_history)]
+User = Annotated[UserId, Depends(_user_id)]
+ConversationOf = Annotated[ConversationId, Depends(_conversation_id)]
+ItemOf = Annotated[ItemKey, Depends(_item_key)]
+without_query = [Depends(_no_query)]
+
+
+@router.post("", dependencies=without_query)
+async def create_conversation(request: Request, history: HistoryOf, user_id: User) -> Response:
+    body = parse_body(CreateConversationBody, await request.body())
+    new = body.to_new(history.message_limit_bytes)
+    return json_response(conversation_document(await service.create_conversation(history.pool, user_id, new)))
+
+
+@router.get("")
+async def list_conversations(
+    query: Annotated[ConversationsQuery, Query()], history: HistoryOf, user_id: User
+) -> Response:
+    after = _after(query.after, parse_conversation_id)
+    page = await service.list_conversations(history.pool, user_id, limit=query.limit, after=after)
+    return json_response(list_document(page, conversation_document))
+
+
+@router.get("/{conversation_id}", dependencies=without_query)
+async def get_conversation(conversation_id: ConversationOf, history: HistoryOf, user_id: User) -> Response:
+    return json_response(conversation_document(await service.get_conversation(history.pool, user_id, conversation_id)))
+
+
+@router.post("/{conversation_id}", dependencies=without_query)
+async def update_conversation(
+    request: Request, conversation_id: ConversationOf, history: HistoryOf, user_id: User
+) -> Response:
+    change = parse_body(UpdateConversationBody, await request.body()).to_change()
+    changed = await service.update_conversation(history.pool, user_id, conversation_id, change)
+    return json_response(conversation_document(changed))
+
+
+@router.delete("/{conversation_id}", dependencies=without_query)
+async def delete_conversation(conversation_id: ConversationOf, history: HistoryOf, user_id: User) -> Response:
+    await service.delete_conversation(history.pool, user_id, conversation_id)
+    document = {"id": conversation_wire_id(conversation_id), "object": "conversation.deleted", "deleted": True}
+    return json_response(document)
+
+
+@router.post("/{conversation_id}/items", dependencies=without_query)
+async def add_items(request: Request, conversation_id: ConversationOf, history: HistoryOf, user_id: User) -> Response:
+    body = parse_body(CreateItemsBody, await request.body())
+    items = to_items(body.items, history.message_limit_bytes)
+    added = await service.add_items(history.pool, user_id, conversation_id, items)
+    return json_response(list_document(Page(added, has_more=False), item_document))
+
+
+@router.get("/{conversation_id}/items")
+async def list_items(
+    query: Annotated[ItemsQuery, Query()], conversation_id: ConversationOf, history: HistoryOf, user_id: User
+) -> Response:
+    part = ItemQuery(limit=query.limit, after=_after(query.after, parse_item_id), order=query.order)
+    page = await service.list_items(history.pool, user_id, conversation_id, part)
+    return json_response(list_document(page, item_document))
+
+
+@router.get("/{conversation_id}/items/{item_id}", dependencies=without_query)
+async def get_item(conversation_id: ConversationOf, key: ItemOf, history: HistoryOf, user_id: User) -> Response:
+    return json_response(item_document(await service.get_item(history.pool, user_id, conversation_id, key)))
+
+
+@router.delete("/{conversation_id}/items/{item_id}", dependencies=without_query)
+async def delete_item(conversation_id: ConversationOf, key: ItemOf, history: HistoryOf, user_id: User) -> Response:
+    left = await service.delete_item(history.pool, user_id, conversation_id, key)
+    return json_response(conversation_document(left))
