@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from redis.asyncio import RedisCluster
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from parley.errors import StorageUnavailable
 
-__all__ = ["RedisCluster", "RedisError", "open_valkey", "ping"]
+__all__ = ["RedisCluster", "RedisError", "ResponseError", "open_valkey", "ping"]
 
 
 @asynccontextmanager

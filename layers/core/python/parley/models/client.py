@@ -1,0 +1,204 @@
+"""An engine with OpenAI's protocol over HTTP: its models, its tokenizer, its streams."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import orjson
+
+from parley.errors import ChatError, ContextLengthExceeded, EngineFailed, EngineUnavailable, InvalidRequest
+from parley.kit.sse import DataParser
+from parley.models.model import Delta, Model, delta_from_chunk
+from parley.settings import EngineSettings
+
+# Control calls are small and the engine answers them beside its batches.
+_CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+class Engine:
+    """One engine. Every method raises EngineUnavailable when it cannot be reached and EngineFailed when it talks nonsense."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: EngineSettings) -> None:
+        self._session = session
+        self._url = settings.engine_url
+        self._root = settings.engine_url.removesuffix("/v1")
+        self._default_context_tokens = settings.engine_context_tokens
+        self._stream_timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=settings.engine_connect_timeout_s,
+            sock_read=settings.engine_read_timeout_s,
+        )
+        self._has_tokenizer = True
+
+    async def list_models(self) -> list[Model]:
+        """What the engine serves now, with the context length it really has."""
+        listed = await self._get_json(f"{self._url}/models")
+        props = await self._props()
+        try:
+            return [self._model(entry, props) for entry in listed["data"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise EngineFailed("The engine's list of models is not in OpenAI's shape.") from error
+
+    async def count_tokens(self, model: str, text: str) -> int:
+        """Tokens of `text` by the model's own tokenizer, without its chat template.
+
+        A server that offers no tokenizer (Ollama, hosted providers) gets the number of UTF-8 bytes instead: byte-level
+        tokenizers never make more tokens than bytes, so a prompt may turn out shorter than it could be, never too long.
+        """
+        if not text:
+            return 0
+        if self._has_tokenizer:
+            # llama.cpp reads `content`, vLLM `prompt`; each passes over the other's fields.
+            body = {"content": text, "prompt": text, "model": model, "add_special": False, "add_special_tokens": False}
+            answer = await self._post_control(f"{self._root}/tokenize", body)
+            if answer is not None:
+                return len(answer["tokens"])
+            self._has_tokenizer = False
+        return len(text.encode())
+
+    async def count_prompt_tokens(self, request: Mapping[str, Any]) -> int:
+        """Tokens of a chat request's prompt, template included; 0 where the server cannot tell."""
+        rendered = await self._post_control(f"{self._root}/apply-template", _template_fields(request))
+        if rendered is not None:  # llama.cpp
+            return await self.count_tokens(str(request["model"]), rendered["prompt"])
+        counted = await self._post_control(f"{self._root}/tokenize", _template_fields(request))
+        return int(counted["count"]) if counted is not None and "count" in counted else 0  # vLLM
+
+    @asynccontextmanager
+    async def stream_chat(self, request: Mapping[str, Any]) -> AsyncGenerator[AsyncGenerator[Sequence[Delta]]]:
+        """The engine's answer to a chat completion request, as batches of what arrived together.
+
+        Entering waits for the engine's status. Leaving early closes the connection, which aborts the generation.
+        Raises, on entering: InvalidRequest or ContextLengthExceeded when the engine refuses the request itself.
+        Raises, while iterating: EngineFailed when the stream breaks, stalls or ends without a finish reason.
+        """
+        try:
+            async with self._session.post(
+                f"{self._url}/chat/completions", data=orjson.dumps(request), timeout=self._stream_timeout
+            ) as response:
+                if response.status != 200:
+                    raise _refusal(response.status, await response.content.read(64 * 1024), response.headers)
+                yield _deltas(response.content)
+        except (aiohttp.ClientConnectionError, TimeoutError) as error:
+            raise EngineUnavailable(
+                "The model is not reachable just now. Try again in a moment.", retry_after_s=5
+            ) from error
+
+    async def _props(self) -> Mapping[str, Any]:
+        """llama.cpp tells a slot's context length here; other servers have no such page."""
+        try:
+            return await self._get_json(f"{self._root}/props")
+        except EngineFailed:
+            return {}
+
+    def _model(self, entry: Mapping[str, Any], props: Mapping[str, Any]) -> Model:
+        slot: Mapping[str, Any] = props.get("default_generation_settings") or {}
+        context_tokens: Any = entry.get("max_model_len") or slot.get("n_ctx") or self._default_context_tokens
+        return Model(
+            entry["id"], int(context_tokens), int(entry.get("created") or 0), str(entry.get("owned_by") or "engine")
+        )
+
+    async def _get_json(self, url: str) -> Mapping[str, Any]:
+        try:
+            async with self._session.get(url, timeout=_CONTROL_TIMEOUT) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise EngineUnavailable(
+                "The model is not reachable just now. Try again in a moment.", retry_after_s=5
+            ) from error
+        if response.status != 200:
+            raise EngineFailed(f"The engine answered {response.status} to a control request.")
+        return _object(body)
+
+    async def _post_control(self, url: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The answer, or None where the server has no such route."""
+        try:
+            async with self._session.post(url, data=orjson.dumps(body), timeout=_CONTROL_TIMEOUT) as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise EngineUnavailable(
+                "The model is not reachable just now. Try again in a moment.", retry_after_s=5
+            ) from error
+        if response.status in {404, 405}:
+            return None
+        if response.status != 200:
+            raise EngineFailed(f"The engine answered {response.status} to a control request.")
+        return _object(answer)
+
+
+@asynccontextmanager
+async def open_engine(settings: EngineSettings) -> AsyncGenerator[Engine]:
+    """An engine client whose connections close with it. There is no limit on streams at once: admission is not its task."""
+    headers = {"content-type": "application/json"}
+    if settings.engine_api_key_file is not None:
+        headers["authorization"] = f"Bearer {_read_key(settings.engine_api_key_file)}"
+    connector = aiohttp.TCPConnector(limit=0, force_close=not settings.engine_reuse_connections)
+    async with aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=False) as session:
+        yield Engine(session, settings)
+
+
+def _template_fields(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: request[name] for name in ("model", "messages", "tools") if name in request}
+
+
+def _read_key(file: Path) -> str:
+    return file.read_text().strip()
+
+
+async def _deltas(content: aiohttp.StreamReader) -> AsyncGenerator[Sequence[Delta]]:
+    parser = DataParser()
+    is_finished = False
+    try:
+        async for data in content.iter_any():
+            batch = [_delta(payload) for payload in parser.feed(data) if payload != b"[DONE]"]
+            is_finished = is_finished or any(delta.finish_reason for delta in batch)
+            if batch:
+                yield batch
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise EngineFailed("The model's answer broke off. What it had written is kept.") from error
+    if not is_finished:
+        raise EngineFailed("The model's answer broke off. What it had written is kept.")
+
+
+def _delta(payload: bytes) -> Delta:
+    chunk = orjson.loads(payload)  # JSONDecodeError is a ValueError
+    try:
+        return delta_from_chunk(chunk)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise EngineFailed("The model's answer broke off. What it had written is kept.") from error
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise EngineFailed("The engine did not answer with JSON.") from error
+    if not isinstance(document, dict):
+        raise EngineFailed("The engine did not answer with a JSON object.")
+    return cast("Mapping[str, Any]", document)
+
+
+def _refusal(status: int, body: bytes, headers: Mapping[str, str]) -> ChatError:
+    """What a status other than 200 means to the one who asked."""
+    if status == 400:
+        message = _message(body)
+        if "context" in message.lower() and ("exceed" in message.lower() or "maximum" in message.lower()):
+            return ContextLengthExceeded("The messages are longer than the model's context.", param="messages")
+        return InvalidRequest(f"The model refused the request: {message}")
+    if status in {429, 503}:
+        retry_after = headers.get("retry-after", "")
+        return EngineUnavailable(
+            "The model is busy. Try again in a moment.", retry_after_s=int(retry_after) if retry_after.isdigit() else 5
+        )
+    return EngineFailed(f"The model could not answer (engine status {status}).")
+
+
+def _message(body: bytes) -> str:
+    try:
+        document = orjson.loads(body)
+        error = document.get("error", document)
+        return str(error.get("message", "no reason given"))[:500]
+    except (orjson.JSONDecodeError, AttributeError):
+        return "no reason given"
