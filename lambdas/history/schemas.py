@@ -44,14 +44,14 @@ class TextPart(Body):
 
 
 def _content_kind(value: Any) -> str:
-    return "parts" if isinstance(value, list) else "text"
+    return "as-parts" if isinstance(value, list) else "as-text"
 
 
 class MessageBody(Body):
     type: Literal["message"] = "message"
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[
-        Annotated[Text, Tag("text")] | Annotated[list[TextPart], Field(min_length=1), Tag("parts")],
+        Annotated[Text, Tag("as-text")] | Annotated[list[TextPart], Field(min_length=1), Tag("as-parts")],
         Discriminator(_content_kind),
     ]
     status: Status = "completed"
