@@ -160,7 +160,12 @@ class ItemQuery:
 
 def item_wire_id(item: Item) -> str:
     """`msg_0199…`, `fc_…` or `fco_…`: the prefix tells the type."""
-    return wire_id(_PREFIX_OF_TYPE[item_type(item.content)], item.item_id)
+    return content_wire_id(item.content, item.item_id)
+
+
+def content_wire_id(content: ItemContent, item_id: ItemId) -> str:
+    """The wire id of an item with this content."""
+    return wire_id(_PREFIX_OF_TYPE[item_type(content)], item_id)
 
 
 def parse_item_id(text: str) -> ItemKey:

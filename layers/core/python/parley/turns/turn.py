@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,7 @@ class Turn:
     __slots__ = (
         "_changed",
         "_ended",
+        "began_at",
         "begun",
         "chat",
         "deltas",
@@ -33,6 +35,7 @@ class Turn:
         self.chat = chat
         self.response_id = response_id
         self.record = record
+        self.began_at = datetime.now(UTC)
         self.deltas: list[Delta] = []
         self.outcome: Outcome | None = None
         self.stop_reason: StopReason | None = None

@@ -21,6 +21,7 @@ class Chat:
 
     catalogue: Catalogue
     turns: Turns
+    message_limit_bytes: int
 
 
 @asynccontextmanager
@@ -33,4 +34,4 @@ async def open_chat(settings: ChatSettings, logger: Logger) -> AsyncGenerator[Ch
         open_engine(settings) as engine,
         open_turns(pool, engine, log, logger, settings.turn_deadline_s) as turns,
     ):
-        yield Chat(Catalogue(engine), turns)
+        yield Chat(Catalogue(engine), turns, settings.message_limit_bytes)

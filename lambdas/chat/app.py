@@ -1,0 +1,27 @@
+"""The chat function as an ASGI application."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from lambdas.chat.routes import router
+from parley.edge.api import create_api
+from parley.kit.telemetry import open_logger
+from parley.settings import ChatSettings
+from parley.wiring.chat import open_chat
+
+
+def create_app(settings: ChatSettings) -> FastAPI:
+    """An application that is ready to serve within its lifespan."""
+    logger = open_logger("chat", settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with open_chat(settings, logger) as chat:
+            app.state.chat = chat
+            yield
+
+    app = create_api("Parley chat", logger, lifespan)
+    app.include_router(router)
+    return app

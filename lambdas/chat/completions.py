@@ -1,0 +1,143 @@
+"""A turn as OpenAI's chat completion: one document, or the chunks of a stream."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+
+from parley.conversations.model import FunctionCall, content_wire_id
+from parley.edge.errors import error_body
+from parley.ids import conversation_wire_id, response_wire_id, wire_id
+from parley.kit.sse import COMMENT, DONE, encode_data
+from parley.models.model import Delta, Usage
+from parley.turns.model import Outcome, Status, put_together
+from parley.turns.turn import Turn, TurnReader
+
+
+def completion(turn: Turn) -> dict[str, Any]:
+    """The whole answer of a turn that is over."""
+    assert turn.outcome is not None
+    answer = put_together(turn.deltas)
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": answer.text or None if answer.tool_calls else answer.text,
+    }
+    message["refusal"] = None
+    if answer.reasoning:
+        message["reasoning_content"] = answer.reasoning
+    if answer.tool_calls:
+        message["tool_calls"] = [_tool_call(call) for call in answer.tool_calls]
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": answer.logprobs,
+        "finish_reason": turn.outcome.finish_reason,
+    }
+    return {
+        **_head(turn, "chat.completion"),
+        "choices": [choice],
+        "usage": _usage(turn.outcome.usage) if turn.outcome.usage else None,
+        **_extension(turn),
+        **_status(turn.outcome),
+    }
+
+
+async def completion_chunks(turn: Turn, reader: TurnReader, *, include_usage: bool) -> AsyncGenerator[bytes]:
+    """The events of a stream, several in one piece of bytes where they came together.
+
+    It ends with a finish reason and `[DONE]`, or with an error event: never in silence, which the SDKs take for success.
+    """
+    encode = ChunkEncoder(turn, include_usage=include_usage)
+    yield encode.first()
+    async for deltas in reader:
+        yield b"".join([encode.delta(delta) for delta in deltas if delta.is_shown]) if deltas else COMMENT
+    assert turn.outcome is not None
+    if turn.outcome.error is not None:
+        yield encode_data(orjson.dumps(error_body(turn.outcome.error)))
+        return
+    yield encode.last(turn.outcome)
+    if include_usage and turn.outcome.usage is not None:
+        yield encode.usage(turn.outcome.usage)
+    yield DONE
+
+
+class ChunkEncoder:
+    """Chunks of one turn. Everything but the delta is the same in each and made once, for this runs for every token."""
+
+    def __init__(self, turn: Turn, *, include_usage: bool) -> None:
+        self._turn = turn
+        self._head = _head(turn, "chat.completion.chunk")
+        self._usage = {"usage": None} if include_usage else {}
+        head = orjson.dumps(self._head)[:-1]
+        self._before_text = b"data: " + head + b',"choices":[{"index":0,"delta":{"content":'
+        self._after_text = (
+            b'},"logprobs":null,"finish_reason":null}]' + (b',"usage":null' if include_usage else b"") + b"}\n\n"
+        )
+
+    def first(self) -> bytes:
+        """The role, and the ids by which a stored turn can be found again."""
+        return self._chunk({"role": "assistant", "content": ""}, **_extension(self._turn))
+
+    def delta(self, delta: Delta) -> bytes:
+        if not (delta.tool_calls or delta.reasoning or delta.logprobs):
+            return self._before_text + orjson.dumps(delta.text) + self._after_text
+        said: dict[str, Any] = {"content": delta.text} if delta.text else {}
+        if delta.reasoning:
+            said["reasoning_content"] = delta.reasoning
+        if delta.tool_calls:
+            said["tool_calls"] = delta.tool_calls
+        return self._chunk(said, logprobs=delta.logprobs)
+
+    def last(self, outcome: Outcome) -> bytes:
+        return self._chunk({}, finish_reason=outcome.finish_reason, **_status(outcome))
+
+    def usage(self, usage: Usage) -> bytes:
+        return encode_data(orjson.dumps({**self._head, "choices": [], "usage": _usage(usage)}))
+
+    def _chunk(
+        self, delta: dict[str, Any], *, logprobs: Any = None, finish_reason: str | None = None, **extension: Any
+    ) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+        return encode_data(orjson.dumps({**self._head, "choices": [choice], **self._usage, **extension}))
+
+
+def _head(turn: Turn, kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{turn.response_id.hex}",
+        "object": kind,
+        "created": int(turn.began_at.timestamp()),
+        "model": turn.chat.model.name,
+        "system_fingerprint": None,
+        "service_tier": "default",
+    }
+
+
+def _extension(turn: Turn) -> dict[str, Any]:
+    if turn.record is None:
+        return {}
+    assert turn.chat.conversation is not None
+    contents = turn.chat.conversation.contents
+    return {
+        "conversation_id": conversation_wire_id(turn.record.conversation_id),
+        "response_id": response_wire_id(turn.response_id),
+        "item_ids": [content_wire_id(*each) for each in zip(contents, turn.record.item_ids, strict=True)],
+        "output_item_id": wire_id("msg", turn.record.output_item_id),
+    }
+
+
+def _status(outcome: Outcome) -> dict[str, str]:
+    """OpenAI's finish reasons have no word for an answer that its user stopped: a field of ours says so."""
+    return {"status": outcome.status.value} if outcome.status in {Status.CANCELLED, Status.INCOMPLETE} else {}
+
+
+def _tool_call(call: FunctionCall) -> dict[str, Any]:
+    return {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
