@@ -54,5 +54,5 @@ def _is_ours(process: psutil.Process, home: Path, data: str) -> bool:
         return data in words
     if process.name() == "valkey-server":
         return process.cwd() == str(home / "valkey" / "data")
-    modules = {"local.engine": home / "engine", "local.gateway": home / "gateway"}
-    return any(module in words and process.cwd() == str(folder) for module, folder in modules.items())
+    # A Python module run in the part's own folder, where a user's shell might be, but runs none.
+    return "-m" in words and process.cwd() in {str(home / "engine"), str(home / "gateway")}

@@ -1,0 +1,65 @@
+# `make run` needs Python 3.11 or newer, Node 20.19 or newer, and nothing else. PYTHON=… names another interpreter.
+SHELL := /bin/sh
+BIN := .venv/bin
+UV := uv==0.13.9
+SHELL_FILES = $(shell find . \( -name .venv -o -name '.venv-*' -o -name node_modules -o -name .git -o -name build \) -prune \
+	-o -name '*.sh' -print) $(wildcard .ci/run)
+SQL_FILES := layers/core/python/parley/migrations
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help run down setup setup-test page check format test test-all bench lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup page ## start everything on http://127.0.0.1:8080 (PORT=… for another port); Ctrl-C stops it
+	@exec $(BIN)/parley up
+
+down: ## stop the stack, wherever it was started
+	@test -x $(BIN)/parley || { echo "Nothing is installed here, so nothing runs."; exit 0; }; exec $(BIN)/parley down
+
+setup: ## make .venv with what the local stack needs
+	@local/setup_python.sh local
+
+setup-test: ## make .venv with all extras: tests, linters, benchmarks, CDK
+	@local/setup_python.sh all
+
+page: ## build the web page
+	@local/setup_page.sh
+
+check: setup-test page ## format, lint, types, import rules, SQL, shell, web
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FILES)
+	$(BIN)/shellcheck --external-sources $(SHELL_FILES)
+	$(BIN)/shfmt -d -i 4 $(SHELL_FILES)
+	cd web && npm run --silent check
+
+format: setup-test ## rewrite code in the one style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/shfmt -w -i 4 $(SHELL_FILES)
+	cd web && npm run --silent format
+
+test: setup-test page ## the tests, on the real Postgres, Valkey and engine; sets up what they need
+	$(BIN)/pytest tests
+	cd web && npm test --silent
+
+test-all: test ## the tests and the slower ones
+
+bench: setup-test ## measure the chat function beside its peers
+	$(BIN)/python -m bench
+
+lock: ## pin the newest versions that pyproject.toml allows in constraints.txt
+	python3 -m venv .venv-lock
+	.venv-lock/bin/python -m pip install -q $(UV)
+	.venv-lock/bin/uv pip compile --quiet --upgrade --universal --all-extras --python-version 3.11 --no-header \
+		--annotation-style=line pyproject.toml -o .venv-lock/constraints.txt
+	{ sed -n '/^#/p;/^[^#]/q' constraints.txt; cat .venv-lock/constraints.txt; } > .venv-lock/new.txt
+	mv .venv-lock/new.txt constraints.txt
+
+clean: ## delete everything that was made but the data in .parley
+	rm -rf .venv .venv-lock build web/node_modules web/dist .pytest_cache .ruff_cache .import_linter_cache
