@@ -17,7 +17,9 @@ def open_handler(settings: HistorySettings) -> Mangum:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = create_app(settings)
-    loop.run_until_complete(app.router.lifespan_context(app).__aenter__())
+    # Held by the application: a lifespan that nobody holds is collected, and collecting it closes the pool.
+    app.state.lifespan = app.router.lifespan_context(app)
+    loop.run_until_complete(app.state.lifespan.__aenter__())
     return Mangum(app, lifespan="off")
 
 
