@@ -1,0 +1,22 @@
+import type { VNode } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { toast } from "../kit/toasts";
+import { text } from "../text";
+import { IconButton } from "./button";
+
+/** Copies what `read` gives, and shows for a moment that it did. */
+export function CopyButton({ label, read }: { readonly label: string; readonly read: () => string }): VNode {
+  const [done, setDone] = useState(false);
+  useEffect(() => {
+    if (!done) return;
+    const timer = setTimeout(() => setDone(false), 1500);
+    return () => clearTimeout(timer);
+  }, [done]);
+  const copy = (): void => {
+    navigator.clipboard.writeText(read()).then(
+      () => setDone(true),
+      () => toast(text.message.copyFailed),
+    );
+  };
+  return <IconButton icon={done ? "check" : "copy"} label={done ? text.message.copied : label} onClick={copy} />;
+}

@@ -1,0 +1,55 @@
+/** Who is signed in, the theme, and the way out. */
+import type { VNode } from "preact";
+import { person, signOut } from "../auth/session";
+import { flushRemovals } from "../conversations/list";
+import { text } from "../text";
+import { chooseTheme, type Theme, theme } from "../theme";
+import { shortcutsOpen } from "./frame";
+import type { IconName } from "./icons";
+import { type Entry, Menu } from "./menu";
+
+const themes: readonly { readonly name: Theme; readonly icon: IconName }[] = [
+  { name: "system", icon: "screen" },
+  { name: "light", icon: "sun" },
+  { name: "dark", icon: "moon" },
+];
+
+export function PersonMenu({ rail }: { readonly rail: boolean }): VNode {
+  const who = person.value;
+  const name = who?.name ?? "";
+  const entries: Entry[] = [
+    ...themes.map(({ name, icon }) => ({
+      ...{ label: text.person[name], icon, chosen: theme.value === name },
+      run: () => chooseTheme(name),
+    })),
+    { label: text.person.shortcuts, icon: "keyboard", run: () => (shortcutsOpen.value = true) },
+    { label: text.person.signOut, icon: "leave", run: leave },
+  ];
+  return (
+    <div class="person">
+      <Menu
+        label={text.person.menu}
+        buttonClass="person-button"
+        entries={entries}
+        side="above"
+        tooltip={false}
+        head={<Head />}
+      >
+        <span class="avatar" aria-hidden="true">
+          {[...name][0]?.toUpperCase() ?? ""}
+        </span>
+        {!rail && <bdi class="person-name">{name}</bdi>}
+      </Menu>
+    </div>
+  );
+}
+
+function Head(): VNode {
+  const who = person.value;
+  return <p class="menu-head">{[who?.email ?? who?.name, ...(who?.groups ?? [])].filter(Boolean).join(" · ")}</p>;
+}
+
+function leave(): void {
+  flushRemovals();
+  void signOut();
+}
