@@ -6,7 +6,7 @@ A field that is not here is refused by name. https://platform.openai.com/docs/ap
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from parley.edge.bodies import Body
 
@@ -19,7 +19,14 @@ class TextPart(Body):
     text: str
 
 
-Text = str | Annotated[list[TextPart], Field(min_length=1)]
+def _kind(content: Any) -> str:
+    return "parts" if isinstance(content, list) else "text"
+
+
+# Told apart before they are checked, so that an error speaks of the form that was sent.
+Text = Annotated[
+    Annotated[str, Tag("text")] | Annotated[list[TextPart], Field(min_length=1), Tag("parts")], Discriminator(_kind)
+]
 
 
 class SystemMessage(Body):

@@ -19,6 +19,11 @@ class Model:
     created_at: int
     owned_by: str
 
+    @property
+    def answer_tokens(self) -> int:
+        """What an answer may take where the request does not say: the quarter that prompts leave free."""
+        return self.context_tokens // 4
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -15,7 +15,7 @@ def prompt_limit_tokens(model: Model, tool_tokens: int = 0) -> int:
 
     It does not depend on the request's max_tokens, for a window that moved with it would miss the prefix cache.
     """
-    return model.context_tokens * 3 // 4 - TEMPLATE_TOKENS_IN_FRONT - tool_tokens
+    return model.context_tokens - model.answer_tokens - TEMPLATE_TOKENS_IN_FRONT - tool_tokens
 
 
 def text_to_count(content: ItemContent) -> str:
