@@ -33,9 +33,9 @@ def handler(event: OnEvent, _context: object) -> dict[str, Any]:
 
 
 def _phases(properties: dict[str, Any]) -> tuple[Phase, ...]:
-    """Raises: ValueError for a phase that does not exist."""
-    asked = properties.get("Phases", get_args(Phase))
+    """Raises: ValueError for anything but a list of phases that exist."""
+    asked = properties.get("Phases", list(get_args(Phase)))
     phases = tuple(phase for phase in get_args(Phase) if phase in asked)
-    if len(phases) != len(asked):
+    if not phases or len(phases) != len(asked):
         raise ValueError(f"Phases is a list of {' and '.join(get_args(Phase))}, not {asked!r}")
     return phases

@@ -1,0 +1,208 @@
+"""Who may do what to whose rows, as the roles that the functions log in with."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import get_args
+
+import psycopg
+import pytest
+
+from local.parts.postgres import EmbeddedPostgres
+from parley.ids import UserId
+from parley.kit.postgres import open_pool, transaction
+from tests.integration.schema.rows import Operation, Outcome, Table, UserRows, act_for, attempt
+
+ROLES = ("parley_app", "parley_jobs", "parley_review")
+# Tables without rows of users: nobody but the owner may so much as look.
+OWNER_ONLY = {"schema_migrations"}
+
+APP_OWN: Mapping[tuple[Table, Operation], Outcome] = {
+    **{
+        (table, operation): "rows"
+        for table in ("conversations", "responses", "items")
+        for operation in get_args(Operation)
+    },
+    ("users", "select"): "rows",
+    ("users", "insert"): "no rows",  # permitted; the row is there already
+}
+APP_FOREIGN: Mapping[tuple[Table, Operation], Outcome] = {
+    **{
+        (table, operation): "no rows"
+        for table in ("conversations", "responses", "items")
+        for operation in ("select", "update", "delete")
+    },
+    ("users", "select"): "no rows",
+}
+JOBS: Mapping[tuple[Table, Operation], Outcome] = {
+    ("responses", "select"): "rows",
+    ("responses", "update"): "rows",
+    ("conversations", "select"): "rows",
+    ("conversations", "update"): "rows",
+    ("items", "insert"): "rows",
+}
+
+
+@pytest.mark.parametrize(("table", "operation"), list(product(get_args(Table), get_args(Operation))))
+class TestEveryOperationOnEveryTable:
+    def test_the_functions_reach_the_rows_of_the_user_they_act_for(
+        self, connections: dict[str, psycopg.Connection], alice: UserRows, table: Table, operation: Operation
+    ) -> None:
+        outcome = attempt(connections["parley_app"], alice.user_id, operation, table, alice)
+
+        assert outcome == APP_OWN.get((table, operation), "refused")
+
+    def test_the_functions_reach_no_other_user_s_rows(
+        self,
+        connections: dict[str, psycopg.Connection],
+        alice: UserRows,
+        bob: UserRows,
+        table: Table,
+        operation: Operation,
+    ) -> None:
+        outcome = attempt(connections["parley_app"], alice.user_id, operation, table, bob)
+
+        assert outcome == APP_FOREIGN.get((table, operation), "refused")
+
+    def test_the_functions_reach_nothing_while_they_act_for_nobody(
+        self, connections: dict[str, psycopg.Connection], alice: UserRows, table: Table, operation: Operation
+    ) -> None:
+        outcome = attempt(connections["parley_app"], None, operation, table, alice)
+
+        assert outcome == APP_FOREIGN.get((table, operation), "refused")
+
+    def test_jobs_reach_what_it_takes_to_settle_a_turn(
+        self, connections: dict[str, psycopg.Connection], alice: UserRows, table: Table, operation: Operation
+    ) -> None:
+        outcome = attempt(connections["parley_jobs"], None, operation, table, alice)
+
+        assert outcome == JOBS.get((table, operation), "refused")
+
+    def test_reviewers_reach_nothing_yet(
+        self, connections: dict[str, psycopg.Connection], alice: UserRows, table: Table, operation: Operation
+    ) -> None:
+        outcome = attempt(connections["parley_review"], alice.user_id, operation, table, alice)
+
+        assert outcome == "refused"
+
+
+def test_every_table_of_users_is_tried_above(owner: psycopg.Connection) -> None:
+    tables = {name for (name,) in owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+
+    assert tables == {*get_args(Table), *OWNER_ONLY}
+
+
+def test_every_table_of_users_forces_row_level_security(owner: psycopg.Connection) -> None:
+    forced = owner.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+        "AND relrowsecurity AND relforcerowsecurity"
+    )
+
+    assert {name for (name,) in forced} == set(get_args(Table))
+
+
+def test_every_table_of_users_has_the_user_first_in_its_key(owner: psycopg.Connection) -> None:
+    leading = owner.execute(
+        "SELECT c.relname, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid "
+        "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] "
+        "WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace"
+    )
+
+    assert {(table, column) for table, column in leading if table not in OWNER_ONLY} == {
+        (table, "user_id") for table in get_args(Table)
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_of_the_functions_can_get_around_a_policy(owner: psycopg.Connection, role: str) -> None:
+    powers = owner.execute(
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles WHERE rolname = %s",
+        (role,),
+    ).fetchone()
+    groups = owner.execute("SELECT count(*) FROM pg_auth_members WHERE member = %s::regrole", (role,)).fetchone()
+    owned = owner.execute(
+        "SELECT count(*) FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = %s::regrole "
+        "AND deptype = 'o'",
+        (role,),
+    ).fetchone()
+    creates = owner.execute("SELECT has_schema_privilege(%s, 'public', 'CREATE')", (role,)).fetchone()
+
+    assert powers == (False,) * 5
+    assert (groups, owned, creates) == ((0,), (0,), (False,))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_of_the_functions_can_become_another_or_turn_policies_off(
+    connections: dict[str, psycopg.Connection], role: str
+) -> None:
+    connection = connections[role]
+
+    for other in {"parley_owner", *ROLES} - {role}:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+            connection.execute(f"SET LOCAL ROLE {other}".encode())
+    with connection.transaction(force_rollback=True):
+        connection.execute("SET LOCAL row_security = off")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT user_id FROM conversations LIMIT 1")
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT version FROM schema_migrations LIMIT 1",
+        "TRUNCATE items",
+        "ALTER TABLE items DISABLE ROW LEVEL SECURITY",
+        "CREATE TABLE mine (a int)",
+        "CREATE POLICY mine ON items USING (true)",
+        "SELECT rolpassword FROM pg_authid",
+        "COPY items TO PROGRAM 'true'",
+    ],
+)
+def test_no_role_of_the_functions_touches_the_schema(
+    connections: dict[str, psycopg.Connection], role: str, statement: str
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), connections[role].transaction():
+        connections[role].execute(statement.encode())
+
+
+def test_a_row_cannot_be_given_to_another_user(
+    connections: dict[str, psycopg.Connection], alice: UserRows, bob: UserRows
+) -> None:
+    app = connections["parley_app"]
+
+    with app.transaction(force_rollback=True):
+        act_for(app, alice.user_id)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute("UPDATE items SET user_id = %s WHERE user_id = %s", (bob.user_id, alice.user_id))
+
+
+def test_an_item_cannot_be_put_into_another_user_s_conversation(
+    connections: dict[str, psycopg.Connection], alice: UserRows, bob: UserRows
+) -> None:
+    mixed = UserRows(alice.user_id, bob.conversation_id, alice.response_id)
+
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        attempt(connections["parley_app"], alice.user_id, "insert", "items", mixed)
+
+
+def test_jobs_cannot_write_what_a_user_said(connections: dict[str, psycopg.Connection], alice: UserRows) -> None:
+    jobs = connections["parley_jobs"]
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), jobs.transaction():
+        jobs.execute(
+            "INSERT INTO items (user_id, item_id, conversation_id, sequence, type, role, status, content) "
+            "VALUES (%s, gen_random_uuid(), %s, 9, 'message', 'user', 'completed', '{}')",
+            (alice.user_id, alice.conversation_id),
+        )
+
+
+async def test_whom_a_transaction_acts_for_ends_with_it(postgres: EmbeddedPostgres, alice: UserRows) -> None:
+    count = "SELECT count(*), current_setting('parley.user_id', true) FROM conversations"
+    async with open_pool(postgres.url_for("parley_app"), size=1) as pool:
+        async with transaction(pool, UserId(alice.user_id)) as connection:
+            during = await (await connection.execute(count)).fetchone()
+        async with pool.connection() as same_connection:
+            afterwards = await (await same_connection.execute(count)).fetchone()
+
+    assert during == (1, str(alice.user_id))
+    assert afterwards == (0, "")
