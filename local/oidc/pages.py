@@ -35,7 +35,7 @@ class SignInForm:
 def sign_in_page(form: SignInForm) -> str:
     return _page(
         "Sign in to Parley",
-        f"""<p class="lead">Local sign-in. There is no password: pick any name, and it keeps its conversations.</p>
+        f"""<p class="lead">Pick any name. There is no password on your own machine.</p>
 <form method="post">
 <input type="hidden" name="csrf" value="{escape(form.csrf)}">
 <div class="field">
@@ -55,7 +55,7 @@ def sign_in_page(form: SignInForm) -> str:
 </details>
 <button type="submit">Continue</button>
 </form>""",
-        note="This page exists only on this machine and answers to nobody else.",
+        note="Each name keeps its own conversations. This page serves this machine only.",
     )
 
 
