@@ -8,6 +8,7 @@ llama.cpp's own HTTP server (package `xllamacpp`): OpenAI's `/v1/chat/completion
 # xllamacpp is a compiled module without type stubs.
 
 import argparse
+import os
 import signal
 import threading
 from pathlib import Path
@@ -22,9 +23,10 @@ def main() -> None:
     """Serve the model until SIGTERM."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    server = xllamacpp.Server(_parameters(_arguments()))
+    _server = xllamacpp.Server(_parameters(_arguments()))
     stop.wait()
-    del server  # its destructor ends the HTTP threads
+    # Not by the server's destructor, which waits for the answers under way: minutes, and nobody will read them.
+    os._exit(0)
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,5 +1,6 @@
 """What the environment asks for, and the parts that make it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,14 +37,8 @@ class StackConfig:
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Makes the data folder. Raises: ConfigError."""
         set_only = {name: value for name, value in environ.items() if value}
-        home = Path(set_only.get("PARLEY_HOME", CHECKOUT / ".parley"))
-        try:
-            return cls(make_home(home), _port(set_only.get("PORT", "8080")), set_only)
-        except OSError as error:
-            raise ConfigError(
-                f"The data folder {home} cannot be used: {error.strerror}.\n"
-                "Run as the user it belongs to, or choose another: PARLEY_HOME=~/parley-data make run"
-            ) from error
+        home = Path(set_only.get("PARLEY_HOME", CHECKOUT / ".parley")).expanduser()
+        return cls(_home(home), _port(set_only.get("PORT", "8080")), set_only)
 
     @property
     def url(self) -> str:
@@ -53,6 +48,17 @@ class StackConfig:
     def model_path(self) -> Path | None:
         given = self.environ.get("MODEL_PATH")
         return Path(given).expanduser() if given else None
+
+
+def _home(path: Path) -> Path:
+    """Raises: ConfigError when the folder is not the caller's own: root and a user must not mix their files in it."""
+    advice = "Run as the user it belongs to, or choose another: PARLEY_HOME=~/parley-data make run"
+    try:
+        if path.exists() and path.stat().st_uid != os.geteuid():
+            raise ConfigError(f"The data folder {path} belongs to {path.owner()}. {advice}")
+        return make_home(path)
+    except OSError as error:
+        raise ConfigError(f"The data folder {path} cannot be used: {error.strerror}. {advice}") from error
 
 
 def _port(text: str) -> int:

@@ -94,11 +94,11 @@ class Supervisor:
 
     def _bring_up(self, steps: Sequence[Step]) -> None:
         """Start the steps side by side. Raises: PartError of the first that fails; not when a stop is wanted."""
-        if self.stop_wanted.is_set():
+        if not steps or self.stop_wanted.is_set():
             return
         for step in steps:
             self.narrator.begin(step.name, step.doing())
-        self._write()
+        self.record()
         with self.narrator.steps(), ThreadPoolExecutor(len(steps)) as pool:
             pending = {pool.submit(step.bring_up): step for step in steps}
             try:
@@ -111,7 +111,7 @@ class Supervisor:
     def _collect(self, pending: dict[Future[None], Step]) -> None:
         while pending and not self.stop_wanted.is_set():
             self.narrator.tick()
-            self._write()  # pids, should we be killed now
+            self.record()  # pids, should we be killed now
             for future in wait(pending, timeout=_POLL_S, return_when="FIRST_COMPLETED").done:
                 step = pending.pop(future)
                 future.result()
@@ -144,14 +144,15 @@ class Supervisor:
             self._healthy.discard(step.name)
             self._restarts[step.name] = self._restarts.get(step.name, 0) + 1
             self.narrator.say(f"{step.name} died; starting it again in {rest_s:.2g} s", style="yellow")
-        self._write()
+        self.record()
         if self.stop_wanted.wait(rest_s):
             return
         try:
-            self._bring_up(dead)
+            for tier in self.tiers:
+                self._bring_up([step for step in tier if step in dead])
         except PartError as error:
             self.narrator.say(str(error), style="yellow")  # `_watch` sees the death and counts it
-        self._write()
+        self.record()
 
     def _stop_all(self) -> None:
         self._enter("stopping")
@@ -163,9 +164,10 @@ class Supervisor:
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
-        self._write()
+        self.record()
 
-    def _write(self) -> None:
+    def record(self) -> None:
+        """Write down what runs now: what the next start finds should this process be killed."""
         supervisor = mark_of(os.getpid())
         if supervisor:
             parts = tuple(self._part_state(step) for step in self._steps)

