@@ -167,7 +167,7 @@ def test_what_a_killed_supervisor_left_is_found_by_its_state(own_home: Path):
     run = make_supervisor(own_home, [])
     run.supervisor.tiers = [[part]]
     part.bring_up()
-    run.supervisor._write()
+    run.supervisor.record()
 
     orphans = find_orphans(own_home)
     stop_orphans(orphans)
