@@ -16,6 +16,8 @@ from parley.settings import EngineSettings
 # Control calls are small and the engine answers them beside its batches.
 _CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
+_BROKEN_OFF = "The model's answer broke off. What it had written is kept."
+
 
 class Engine:
     """One engine. Every method raises EngineUnavailable when it cannot be reached and EngineFailed when it talks nonsense."""
@@ -152,22 +154,29 @@ async def _deltas(content: aiohttp.StreamReader) -> AsyncGenerator[Sequence[Delt
     is_finished = False
     try:
         async for data in content.iter_any():
-            batch = [_delta(payload) for payload in parser.feed(data) if payload != b"[DONE]"]
+            batch, broken = _parse(parser.feed(data))
             is_finished = is_finished or any(delta.finish_reason for delta in batch)
             if batch:
                 yield batch
+            if broken is not None:
+                raise broken
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise EngineFailed("The model's answer broke off. What it had written is kept.") from error
+        raise EngineFailed(_BROKEN_OFF) from error
     if not is_finished:
-        raise EngineFailed("The model's answer broke off. What it had written is kept.")
+        raise EngineFailed(_BROKEN_OFF)
 
 
-def _delta(payload: bytes) -> Delta:
-    chunk = orjson.loads(payload)  # JSONDecodeError is a ValueError
-    try:
-        return delta_from_chunk(chunk)
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise EngineFailed("The model's answer broke off. What it had written is kept.") from error
+def _parse(payloads: Sequence[bytes]) -> tuple[list[Delta], ValueError | None]:
+    """The deltas before the first payload that is not a chunk (an error event is none either), and what was wrong with it."""
+    batch: list[Delta] = []
+    for payload in payloads:
+        if payload == b"[DONE]":
+            continue
+        try:
+            batch.append(delta_from_chunk(orjson.loads(payload)))
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            return batch, ValueError(f"not a chat completion chunk: {type(error).__name__}")
+    return batch, None
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
