@@ -18,6 +18,7 @@ from rich.console import Console
 from local.narration import Narrator
 from local.orphans import find_orphans, stop_orphans
 from local.parts.gateway import Gateway
+from local.parts.ports import free_port
 from local.parts.process import PartError, PartProcess
 from local.state import PartState, read_state
 from local.supervisor import Patience, Supervisor
@@ -58,6 +59,15 @@ def running(home: Path, *tiers: Sequence[ScriptPart]) -> Iterator[Running]:
     finally:
         run.supervisor.stop_wanted.set()
         thread.join()
+
+
+@contextmanager
+def started(part: PartProcess) -> Iterator[PartProcess]:
+    part.bring_up()
+    try:
+        yield part
+    finally:
+        part.kill()
 
 
 def wait_until(holds: Callable[[], bool], within_s: float = 15.0) -> None:
@@ -163,37 +173,30 @@ def test_a_stop_while_a_part_starts_is_obeyed_at_once(own_home: Path):
 
 
 def test_what_a_killed_supervisor_left_is_found_by_its_state(own_home: Path):
-    part = PartProcess(ScriptPart(own_home, "one"))
     run = make_supervisor(own_home, [])
-    run.supervisor.tiers = [[part]]
-    part.bring_up()
-    run.supervisor.record()
+    with started(PartProcess(ScriptPart(own_home, "one"))) as part:
+        run.supervisor.tiers = [[part]]
+        run.supervisor.record()  # as far as a supervisor gets that is killed now
 
-    orphans = find_orphans(own_home)
-    stop_orphans(orphans)
+        orphans = find_orphans(own_home)
+        stop_orphans(orphans)
 
-    assert [process.pid for process in orphans] == [part.pid]
-    assert part.has_died()
+        assert [process.pid for process in orphans] == [part.pid]
+        assert part.has_died()
 
 
 def test_a_gateway_without_a_state_file_is_found_by_its_folder(own_home: Path):
-    env = {"PYTHONPATH": os.pathsep.join(sys.path), "PORT": str(ScriptPart(own_home, "x").port)}
-    part = PartProcess(
-        Gateway(own_home, int(env["PORT"]), env, module="tests.integration.local_stack.stand_in_gateway")
-    )
-    part.bring_up()
+    port = free_port()
+    env = {"PYTHONPATH": os.pathsep.join(sys.path), "PORT": str(port)}
+    gateway = Gateway(own_home, port, env, module="tests.integration.local_stack.stand_in_gateway")
+    with started(PartProcess(gateway)) as part:
+        orphans = find_orphans(own_home)
+        stop_orphans(orphans)
 
-    orphans = find_orphans(own_home)
-    stop_orphans(orphans)
-
-    assert [process.pid for process in orphans] == [part.pid]
-    assert part.has_died()
+        assert [process.pid for process in orphans] == [part.pid]
+        assert part.has_died()
 
 
 def test_a_stranger_in_the_data_folder_is_no_orphan(own_home: Path):
-    part = PartProcess(ScriptPart(own_home, "gateway"))
-    part.bring_up()
-
-    assert find_orphans(own_home) == []
-
-    part.stop()
+    with started(PartProcess(ScriptPart(own_home, "gateway"))):
+        assert find_orphans(own_home) == []
