@@ -1,0 +1,70 @@
+"""What the CLI and the checks get: the same bytes each time, without an account, a network or a Node of the machine's own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Stack, Validations
+from aws_cdk import aws_cognito as cognito
+from cdk_nag import AwsSolutionsChecks
+
+from cdk.application import build_app
+from cdk.config import STAGES, ConfigError
+
+
+def _run_app(root: Path, outdir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python app.py` with nothing in its environment but where to write."""
+    environment = {"CDK_OUTDIR": str(outdir), "HOME": str(Path.home()), "PATH": ""}
+    return subprocess.run(
+        [sys.executable, "app.py", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_synthesises_to_the_same_bytes_without_a_word(root: Path, tmp_path: Path, stage: str) -> None:
+    outdirs = [tmp_path / "first", tmp_path / "second"]
+
+    runs = [_run_app(root, outdir, "-c", f"stage={stage}") for outdir in outdirs]
+
+    assert [(run.returncode, run.stdout, run.stderr) for run in runs] == [(0, "", "")] * 2
+    first, second = ({file.name: file.read_bytes() for file in outdir.iterdir()} for outdir in outdirs)
+    assert f"parley-{stage}-identity.template.json" in first
+    assert first == second
+
+
+@pytest.mark.parametrize("arguments", [(), ("-c", "stage=test")])
+def test_a_stage_that_is_missing_or_wrong_is_said_in_one_line(
+    root: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    run = _run_app(root, tmp_path, *arguments)
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("stage: ")
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_an_application_needs_a_stage(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        build_app({}, outdir=str(tmp_path))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_cfn_lint_has_nothing_to_say(stage: str, tmp_path: Path) -> None:
+    build_app({"stage": stage}, outdir=str(tmp_path)).synth()
+    templates = [str(file) for file in tmp_path.glob("*.template.json")]
+
+    linter = Path(sys.executable).with_name("cfn-lint")
+    run = subprocess.run([linter, *templates], capture_output=True, text=True, check=False)
+
+    assert templates
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_what_cdk_nag_finds_stops_the_synthesis(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path))
+    cognito.UserPool(Stack(app, "careless"), "Users")
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+    with pytest.raises(RuntimeError, match="alidation"):
+        app.synth()
