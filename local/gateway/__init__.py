@@ -1,0 +1,1 @@
+"""API Gateway on a laptop: `python -m local.gateway`."""

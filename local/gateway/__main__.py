@@ -1,0 +1,75 @@
+"""Starts the gateway as its environment says."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import uvicorn
+from aws_lambda_powertools import Logger
+
+from lambdas.authorizer.main import create_handler
+from lambdas.chat.app import create_app as create_chat
+from lambdas.history.app import create_app as create_history
+from local.gateway.app import Gateway, functions_of
+from local.gateway.page_config import PageConfig
+from local.gateway.running import run_stack
+from local.gateway.settings import GatewaySettings, uses_local_issuer
+from local.gateway.static import Page
+from local.oidc.app import create_issuer
+from parley.kit.telemetry import open_logger
+from parley.settings import AuthorizerSettings, ChatSettings, HistorySettings, SettingsError
+
+# Running turns settle meanwhile; the supervisor waits eight seconds in all.
+_GRACE_S = 3
+
+
+def main() -> None:
+    try:
+        settings = GatewaySettings.from_env()
+        logger = open_logger("gateway", settings.log_level)
+        app = create_gateway(settings, logger)
+    except (SettingsError, ValueError) as error:
+        sys.exit(f"The gateway cannot start:\n{error}")
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+
+
+def create_gateway(settings: GatewaySettings, logger: Logger) -> Gateway:
+    """The gateway before the real functions. Raises: SettingsError, ValueError for what must not run here."""
+    authorizer, chat = AuthorizerSettings.from_env(), ChatSettings.from_env()
+    apps = (create_chat(chat), create_history(HistorySettings.from_env()))
+    issuer = (
+        create_issuer(
+            settings.parley_home, stage=settings.stage, host=settings.host, other_origins=settings.cors_origins
+        )
+        if uses_local_issuer(authorizer)
+        else None
+    )
+    return Gateway(
+        functions_of(*apps),
+        create_handler(authorizer),
+        running=partial(run_stack, settings, chat, apps, logger),
+        page=Page(settings.web_dist),
+        page_settings=PageConfig(authorizer, settings.url),
+        issuer=issuer,
+        logger=logger,
+        cors_origins=settings.cors_origins,
+        request_limit_bytes=settings.request_limit_bytes,
+    )
+
+
+if __name__ == "__main__":
+    main()
