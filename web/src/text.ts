@@ -71,7 +71,7 @@ export const text = {
   },
 
   person: {
-    menu: "Account and settings",
+    menu: (name: string) => `${name}, account and settings`,
     theme: "Theme",
     system: "System",
     light: "Light",

@@ -7,16 +7,17 @@ const tags = [
 ].flat();
 
 // No src, style, class, id or name: an answer may neither load a beacon nor dress up as the page.
-const attributes = ["href", "title", "start", "align", "colspan", "rowspan", "lang", "dir"];
+const plainAttributes = ["title", "start", "align", "colspan", "rowspan", "lang", "dir"];
 
 const config = {
   ALLOWED_TAGS: tags,
-  ALLOWED_ATTR: attributes,
+  ALLOWED_ATTR: ["href", ...plainAttributes],
+  ADD_URI_SAFE_ATTR: plainAttributes,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?|mailto|tel):/i,
-  RETURN_DOM_FRAGMENT: true,
-} as const;
+  RETURN_DOM_FRAGMENT: true as const,
+};
 
 /** The safe part of `html` as nodes. An image becomes a link to it, which nothing fetches until it is clicked. */
 export function sanitise(html: string): DocumentFragment {

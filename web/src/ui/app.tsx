@@ -51,6 +51,7 @@ function Inside(): VNode {
       <main inert={phone && drawerOpen.value}>
         {phone && <PhoneBar title={title} />}
         <NetworkNotice />
+        {thread.phase.value !== "new" && <h1 class="unseen">{title ?? text.sidebar.untitled}</h1>}
         <Column thread={thread} />
       </main>
       <Toasts />

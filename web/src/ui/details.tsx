@@ -1,6 +1,6 @@
 /** How an answer came about: model, tokens, time. */
 import type { VNode } from "preact";
-import { useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { text } from "../text";
 import type { Message } from "../threads/message";
 import { Icon } from "./icons";
@@ -11,13 +11,9 @@ export function Details({ message }: { readonly message: Message }): VNode {
   const button = useRef<HTMLButtonElement>(null);
   const panel = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState(false);
-  const onToggle = (event: Pick<ToggleEvent, "newState">): void => {
-    const opening = event.newState === "open";
-    setOpen(opening);
-    // The rows are there after the next render; placing needs their height.
-    if (opening)
-      requestAnimationFrame(() => panel.current && button.current && place(panel.current, button.current, "below"));
-  };
+  useLayoutEffect(() => {
+    if (open && panel.current && button.current) place(panel.current, button.current, "below");
+  }, [open]);
   return (
     <>
       <button
@@ -38,7 +34,7 @@ export function Details({ message }: { readonly message: Message }): VNode {
         popover="auto"
         role="dialog"
         aria-label={text.details.title}
-        onToggle={onToggle}
+        onToggle={(event) => setOpen(event.newState === "open")}
       >
         {open && <Rows message={message} />}
       </div>

@@ -1,6 +1,6 @@
 /** A button that opens a menu above everything; arrows move, Escape closes, the button gets the focus back. */
 import type { ComponentChildren, VNode } from "preact";
-import { useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icons";
 
 export interface Entry {
@@ -31,14 +31,12 @@ export function Menu(props: Props): VNode {
   const panel = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState(false);
 
-  const onToggle = (event: Pick<ToggleEvent, "newState">): void => {
-    const opening = event.newState === "open";
-    setOpen(opening);
-    if (opening && button.current && panel.current) {
-      place(panel.current, button.current, side);
-      itemsOf(panel.current)[0]?.focus({ preventScroll: true });
-    }
-  };
+  // What it shows is mounted only while it is open, so its size is known after that.
+  useLayoutEffect(() => {
+    if (!open || !button.current || !panel.current) return;
+    place(panel.current, button.current, side);
+    itemsOf(panel.current)[0]?.focus({ preventScroll: true });
+  }, [open, side]);
 
   return (
     <>
@@ -55,7 +53,14 @@ export function Menu(props: Props): VNode {
         {children}
       </button>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: it only moves the focus among its items */}
-      <div ref={panel} id={id} class="menu" popover="auto" onToggle={onToggle} onKeyDown={moveFocus}>
+      <div
+        ref={panel}
+        id={id}
+        class="menu"
+        popover="auto"
+        onToggle={(event) => setOpen(event.newState === "open")}
+        onKeyDown={moveFocus}
+      >
         {open && head}
         {/* Only mounted while open: a long list has hundreds of menus. */}
         {open && (

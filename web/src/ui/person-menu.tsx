@@ -28,16 +28,14 @@ export function PersonMenu({ rail }: { readonly rail: boolean }): VNode {
   return (
     <div class="person">
       <Menu
-        label={text.person.menu}
+        label={text.person.menu(name)}
         buttonClass="person-button"
         entries={entries}
         side="above"
         tooltip={false}
         head={<Head />}
       >
-        <span class="avatar" aria-hidden="true">
-          {[...name][0]?.toUpperCase() ?? ""}
-        </span>
+        <span class="avatar" data-letter={[...name][0]?.toUpperCase() ?? ""} aria-hidden="true" />
         {!rail && <bdi class="person-name">{name}</bdi>}
       </Menu>
     </div>
