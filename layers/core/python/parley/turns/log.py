@@ -196,12 +196,13 @@ def _encode(delta: Delta) -> str | dict[str, Any]:
     """Text alone, which nearly every delta is, stands as it is."""
     if not (delta.reasoning or delta.tool_calls or delta.logprobs):
         return delta.text
-    return {
+    fields = {
         "text": delta.text,
         "reasoning": delta.reasoning,
-        "tool_calls": list(delta.tool_calls),
+        "tool_calls": delta.tool_calls,
         "logprobs": delta.logprobs,
     }
+    return {name: value for name, value in fields.items() if value}
 
 
 def _decode(entry: str | Mapping[str, Any]) -> Delta:

@@ -1,0 +1,99 @@
+"""Deltas of every shape, and the answers and outcomes they add up to."""
+
+import pytest
+
+from parley.conversations.model import FunctionCall, Message, Role, title_from
+from parley.models.model import Delta, Usage, delta_from_chunk
+from parley.turns.model import Status, StopReason, outcome_of, outcome_of_stop, put_together
+from parley.turns.prompt import to_messages
+
+
+def test_a_chunk_of_vllm_or_llama_cpp_becomes_a_delta() -> None:
+    chunk = {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": None}], "usage": None}
+
+    assert delta_from_chunk(chunk) == Delta(text="hi")
+
+
+def test_the_usage_chunk_has_no_choices() -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
+
+    assert delta_from_chunk({"choices": [], "usage": usage}).usage == Usage(5, 2, 4)
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_is_told_from_text(name: str) -> None:
+    delta = delta_from_chunk({"choices": [{"delta": {name: "hm", "content": None}}]})
+
+    assert (delta.reasoning, delta.text, delta.is_shown) == ("hm", "", True)
+
+
+@pytest.mark.parametrize("chunk", [{}, {"choices": [{}]}, {"choices": [None]}, {"error": {"message": "x"}}, [], "x"])
+def test_what_is_no_chunk_raises(chunk: object) -> None:
+    with pytest.raises((KeyError, IndexError, TypeError, AttributeError)):
+        delta_from_chunk(chunk)  # pyright: ignore[reportArgumentType]
+
+
+def test_pieces_of_tool_calls_are_joined_by_index() -> None:
+    answer = put_together(
+        [
+            Delta(tool_calls=[{"index": 1, "id": "b", "function": {"name": "g", "arguments": ""}}]),
+            Delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}]),
+            Delta(
+                tool_calls=[{"index": 0, "function": {"arguments": "}"}}, {"index": 1, "function": {"arguments": "1"}}]
+            ),
+        ]
+    )
+
+    assert answer.tool_calls == (FunctionCall("a", "f", "{}"), FunctionCall("b", "g", "1"))
+    assert answer.contents() == answer.tool_calls
+
+
+def test_an_answer_with_text_and_calls_is_a_message_and_calls() -> None:
+    answer = put_together(
+        [Delta(text="let me look"), Delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f"}}])]
+    )
+
+    assert answer.contents() == (Message(Role.ASSISTANT, ("let me look",)), FunctionCall("a", "f", ""))
+    assert to_messages(answer.contents()) == [
+        {
+            "role": "assistant",
+            "content": "let me look",
+            "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "status"),
+    [
+        ("stop", Status.COMPLETED),
+        ("tool_calls", Status.COMPLETED),
+        ("length", Status.INCOMPLETE),
+        ("content_filter", Status.INCOMPLETE),
+    ],
+)
+def test_only_an_answer_that_ended_by_itself_is_complete(finish_reason: str, status: Status) -> None:
+    outcome = outcome_of([Delta(text="a"), Delta(finish_reason=finish_reason), Delta(usage=Usage(1, 1))])
+
+    assert (outcome.status, outcome.finish_reason, outcome.usage) == (status, finish_reason, Usage(1, 1))
+
+
+def test_a_stop_is_cancelled_and_everything_else_incomplete() -> None:
+    assert outcome_of_stop(StopReason.CANCELLED).status is Status.CANCELLED
+    assert {outcome_of_stop(reason).status for reason in set(StopReason) - {StopReason.CANCELLED}} == {
+        Status.INCOMPLETE
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("", None),
+        (" \n\t", None),
+        ("\n  Hello there \nmore", "Hello there"),
+        ("word " * 20, "word " * 11 + "word…"),
+        ("x" * 70, "x" * 60 + "…"),
+    ],
+)
+def test_a_title_is_the_first_line_cut_at_a_word(text: str, title: str | None) -> None:
+    assert title_from(text) == title
