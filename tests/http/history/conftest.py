@@ -1,21 +1,14 @@
 """The history function over its ASGI callable, on a real Postgres as the role it is deployed with."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from lambdas.history.app import create_app
 from lambdas.history.wiring import History
-from local.parts.home import temporary_home
 from local.parts.postgres import EmbeddedPostgres
 from parley.settings import HistorySettings
 from tests.http.history.rest import Api, Caller
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    with temporary_home() as home, EmbeddedPostgres(home, durable=False) as part:
-        yield part
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from tests.http.history.rest import Api, Caller, texts_of
 
 HI = {"role": "user", "content": "Hi"}
 # Read by the slower suite, which looks for longer.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))  # noqa: TID251 - a test's own switch, no setting of a function
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A real Postgres with two users in it, and connections as the roles of the functions."""
+"""Two users in the real Postgres, and connections as the roles of the functions."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,17 +6,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from local.parts.home import temporary_home
 from local.parts.postgres import EmbeddedPostgres
 from tests.integration.schema.rows import UserRows, insert_rows
 
 MakeDatabase = Callable[[], str]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    with temporary_home() as home, EmbeddedPostgres(home, durable=False) as part:
-        yield part
 
 
 @pytest.fixture(scope="session")
