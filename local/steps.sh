@@ -10,6 +10,17 @@ fail() {
 
 seconds() { date +%s; }
 
+# npm says what is wrong first, pip last.
+tell() {
+    if [ "$(wc -l <"$1")" -le 40 ]; then
+        cat "$1"
+    else
+        head -n 15 "$1"
+        echo '  […]'
+        tail -n 25 "$1"
+    fi
+}
+
 # On a terminal the seconds tick; elsewhere (CI) a line every 20 s says that the step goes on.
 step() {
     words=$1
@@ -37,9 +48,8 @@ step() {
     [ -t 1 ] && printf '\r\033[K'
     if [ "$code" -ne 0 ]; then
         say "  ✗ $words"
-        tail -n 30 "$log" >&2
-        rm -f "$log"
-        exit "$code"
+        tell "$log" >&2
+        fail "All of what it said: $log"
     fi
     rm -f "$log"
     say "  ✓ $words ($(($(seconds) - begun)) s)"
