@@ -135,7 +135,10 @@ def token(config: StackConfig, user: str, tier: str, roles: tuple[str, ...]) -> 
         raise click.ClickException("OIDC_ISSUER is set: tokens come from that issuer, not from the local stack.")
     from local.oidc import issue_token
 
-    click.echo(issue_token(config.home, user=user, tier=tier, roles=roles))
+    try:
+        click.echo(issue_token(config.home, user=user, tier=tier, roles=roles))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--user") from error
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

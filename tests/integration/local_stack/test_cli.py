@@ -157,6 +157,14 @@ def test_reset_asks_and_deletes_only_what_is_its_own(idle: Parley):
     assert (idle.home / "letter.txt").read_text() == "mine"
 
 
+def test_a_name_that_cannot_be_is_refused_in_words(idle: Parley):
+    refused = idle.run("token", "--user", "")
+
+    assert refused.returncode == 2
+    assert "--user" in refused.stderr
+    assert refused.stdout == ""
+
+
 def test_a_port_that_is_none_is_refused_in_words(idle: Parley):
     refused = idle.run("status", PORT="eighty")
 
