@@ -11,6 +11,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from cdk.application import build_app
 from cdk.config import STAGES, ConfigError
+from tests.infra.conftest import FindAssembly
 
 
 def _run_app(root: Path, outdir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -22,13 +23,15 @@ def _run_app(root: Path, outdir: Path, *arguments: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_synthesises_to_the_same_bytes_without_a_word(root: Path, tmp_path: Path, stage: str) -> None:
-    outdirs = [tmp_path / "first", tmp_path / "second"]
+def test_a_stage_synthesises_to_the_same_bytes_without_a_word(
+    root: Path, tmp_path: Path, find_assembly: FindAssembly, stage: str
+) -> None:
+    run = _run_app(root, tmp_path, "-c", f"stage={stage}")
 
-    runs = [_run_app(root, outdir, "-c", f"stage={stage}") for outdir in outdirs]
-
-    assert [(run.returncode, run.stdout, run.stderr) for run in runs] == [(0, "", "")] * 2
-    first, second = ({file.name: file.read_bytes() for file in outdir.iterdir()} for outdir in outdirs)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    first, second = (
+        {file.name: file.read_bytes() for file in each.iterdir()} for each in (find_assembly(stage), tmp_path)
+    )
     assert f"parley-{stage}-identity.template.json" in first
     assert first == second
 
@@ -50,9 +53,8 @@ def test_an_application_needs_a_stage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_cfn_lint_has_nothing_to_say(stage: str, tmp_path: Path) -> None:
-    build_app({"stage": stage}, outdir=str(tmp_path)).synth()
-    templates = [str(file) for file in tmp_path.glob("*.template.json")]
+def test_cfn_lint_has_nothing_to_say(find_assembly: FindAssembly, stage: str) -> None:
+    templates = list(find_assembly(stage).glob("*.template.json"))
 
     linter = Path(sys.executable).with_name("cfn-lint")
     run = subprocess.run([linter, *templates], capture_output=True, text=True, check=False)
