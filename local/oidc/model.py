@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from parley.accounts.model import Role, Tier
 
-# The `iss` of every token: an identifier, not an address, so that another PORT signs nobody out.
+# The `iss` of every token: an identifier, not an address, so that another PORT signs nobody out. OpenID Connect Discovery (4.3)
+# wants it to be the address of the discovery document; oidc-client-ts 3.5 takes endpoints from that document and never
+# compares the two, and the authorizer is given both (OIDC_ISSUER and OIDC_DISCOVERY_URL).
 ISSUER = "urn:parley:local"
 ISSUER_NAME = "local"
 CLIENT_ID = "parley-web"
