@@ -1,6 +1,9 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from parley.accounts.client import IssuerKeys, signing_keys
+from parley.accounts.client import Document, IssuerKeys, signing_keys
 from parley.errors import IssuerUnavailable, Unauthenticated
 from tests.unit.accounts.issuer import (
     DISCOVERY_URL,
@@ -106,6 +109,29 @@ def test_known_keys_outlive_an_outage_of_the_issuer_for_an_hour():
     clock.now_s += 2
     with pytest.raises(IssuerUnavailable):
         tokens.verify(sign(claims()))
+
+
+def test_a_slow_issuer_holds_up_one_token_and_no_other():
+    issuer, clock = FakeIssuer(), Clock()
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def fetch(url: str) -> Document:
+        if clock.now_s > 1000:
+            is_asked.set()
+            assert may_answer.wait(10)
+        return issuer.fetch(url)
+
+    keys = IssuerKeys(ISSUER, DISCOVERY_URL, fetch=fetch, clock=clock)
+    keys.key_for("first")
+    clock.now_s += 301
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(keys.key_for, "first")
+        assert is_asked.wait(10)
+        assert keys.key_for("first") is not None
+        assert not slow.done()
+        may_answer.set()
+        assert slow.result(10) is not None
 
 
 def test_a_silent_issuer_is_no_verdict_on_the_token():

@@ -72,10 +72,17 @@ class IssuerKeys:
 
         Raises: IssuerUnavailable when the keys cannot be read, so that nothing can be said of the token.
         """
-        if self._age_s() < _FRESH_S and key_id in self._keys:
-            return self._keys[key_id]
-        with self._lock:
+        known = self._keys.get(key_id)
+        if known is not None and self._age_s() < _FRESH_S:
+            return known
+        # While one thread waits for a slow issuer, the others go on with the key they know.
+        is_waiting_needed = known is None or self._age_s() >= _USABLE_S
+        if not self._lock.acquire(blocking=is_waiting_needed):
+            return known
+        try:
             return self._key_after_refresh(key_id)
+        finally:
+            self._lock.release()
 
     def _key_after_refresh(self, key_id: str) -> SigningKey | None:
         if self._is_refresh_due(key_id):
