@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from local.narration import Narrator
-from local.orphans import find_orphans, stop_orphans
+from local.orphans import await_end, find_orphans, stop_orphans
 from local.parts.gateway import require_free
 from local.parts.home import outside_folder
 from local.parts.postgres_files import OWNER, PostgresFiles, installed_programs
@@ -212,7 +212,8 @@ def _stop(config: StackConfig, within_s: float = 40.0) -> bool:
     process = state.supervisor.process() if state else None
     if process:
         process.send_signal(signal.SIGTERM)
-        process.wait(within_s)
+        if await_end([process], within_s):
+            raise click.ClickException(f"It does not stop. Type: kill -9 {process.pid}; parley down")
         return True
     with only_one(config.home):
         orphans = find_orphans(config.home)

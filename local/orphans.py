@@ -1,7 +1,8 @@
 """Processes of a stack whose supervisor was killed: found only when they are ours beyond doubt, then stopped."""
 
 import signal
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,11 +23,30 @@ def stop_orphans(processes: Sequence[psutil.Process], within_s: float = 8.0) -> 
     for process in processes:
         with suppress(psutil.Error):
             process.send_signal(signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, timeout=within_s)
-    for process in alive:
+    for process in await_end(processes, within_s):
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(alive, timeout=within_s)
+    await_end(processes, within_s)
+
+
+def await_end(processes: Iterable[psutil.Process], within_s: float) -> list[psutil.Process]:
+    """Wait until they have ended; those that have not in time.
+
+    Not psutil's `wait_procs`: it takes the dead who wait for a slow init (a container's) for alive.
+    """
+    deadline = time.monotonic() + within_s
+    alive = [process for process in processes if _is_alive(process)]
+    while alive and time.monotonic() < deadline:
+        time.sleep(0.05)
+        alive = [process for process in alive if _is_alive(process)]
+    return alive
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _recorded(home: Path) -> Iterator[psutil.Process]:
