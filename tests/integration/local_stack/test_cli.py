@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.parts import temporary_home
+from local.parts import EmbeddedEngine, EmbeddedPostgres, EmbeddedValkey, make_home, temporary_home
 from local.parts.ports import free_port
 from local.state import read_state
 
@@ -206,6 +206,31 @@ def test_ctrl_c_stops_everything_within_seconds():
         assert up.returncode == 0
         assert "Stopped." in rest
         assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_servers_of_the_users_own_replace_every_embedded_part(idle: Parley):
+    theirs = make_home(idle.home / "theirs")
+    with (
+        EmbeddedPostgres(theirs, durable=False) as postgres,
+        EmbeddedValkey(theirs, durable=False) as valkey,
+        EmbeddedEngine(theirs) as engine,
+    ):
+        environ = {
+            "DATABASE_URL": postgres.owner_url,
+            "VALKEY_URL": valkey.url,
+            "VALKEY_PASSWORD_FILE": str(valkey.password_file),
+            "ENGINE_URL": engine.url,
+            "ENGINE_REUSE_CONNECTIONS": "false",
+        }
+        started = idle.run("up", "--detach", **environ)
+        try:
+            state = read_state(idle.home)
+            assert started.returncode == 0, started.stdout + started.stderr
+            assert state
+            assert [part.name for part in state.parts if part.mark] == ["gateway"]
+            assert idle.ask("/v1/conversations", idle.run("token", "--user", "ada").stdout.strip()) == 200
+        finally:
+            idle.run("down")
 
 
 def test_help_names_every_variable(idle: Parley):
