@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from lambdas.history.routes import router
-from lambdas.history.wiring import open_history
 from parley.edge.api import create_api
 from parley.kit.telemetry import open_logger
 from parley.settings import HistorySettings
+from parley.wiring.history import open_history
 
 
 def create_app(settings: HistorySettings) -> FastAPI:

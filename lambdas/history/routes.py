@@ -15,7 +15,6 @@ from lambdas.history.schemas import (
     UpdateConversationBody,
     to_items,
 )
-from lambdas.history.wiring import History
 from parley.conversations import service
 from parley.conversations.model import ItemKey, ItemQuery, Page, parse_item_id
 from parley.edge.bodies import parse_body
@@ -23,6 +22,7 @@ from parley.edge.errors import json_response
 from parley.edge.requests import identity_of
 from parley.errors import NotFound
 from parley.ids import ConversationId, UserId, conversation_wire_id, parse_conversation_id
+from parley.wiring.history import History
 
 router = APIRouter(prefix="/v1/conversations")
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from lambdas.history.app import create_app
-from lambdas.history.wiring import History
 from local.parts.postgres import EmbeddedPostgres
 from parley.settings import HistorySettings
+from parley.wiring.history import History
 from tests.http.history.rest import Api, Caller
 
 

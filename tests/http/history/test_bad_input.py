@@ -231,10 +231,6 @@ async def test_no_url_makes_the_function_fail(
         assert orjson.loads(reply.body)["error"]["message"]
 
 
-@pytest.mark.xfail(
-    reason="edge/errors.py reads request.url, which cannot decode a raw query; scope['path'] can",
-    raises=UnicodeDecodeError,
-)
 async def test_a_raw_query_that_is_not_utf_8_does_not_break_an_unknown_url(api: Api, alice: Caller) -> None:
     reply = await api.call("GET", "/v1/nothing", query=b"a=\xff", user_id=alice.user_id)
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from lambdas.history.wiring import History
+from parley.wiring.history import History
 from tests.http.history.rest import Api, Caller
 from tests.http.history.turns import Turn
 

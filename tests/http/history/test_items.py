@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from lambdas.history.wiring import History
 from parley.ids import new_uuid, parse_conversation_id
 from parley.kit.postgres import Connection, transaction
+from parley.wiring.history import History
 from tests.http.history.rest import Caller, texts_of
 from tests.http.history.turns import Turn, begin_turn
 

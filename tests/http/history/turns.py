@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from lambdas.history.wiring import History
 from parley.ids import ItemId, ResponseId, UserId, new_uuid, parse_conversation_id, response_wire_id, wire_id
 from parley.kit.postgres import Connection, transaction
+from parley.wiring.history import History
 
 
 class Turn:

@@ -270,3 +270,12 @@ async def test_a_server_without_a_tokenizer_gets_the_bytes_counted(stand_in: Sta
     settings = EngineSettings(engine_url=stand_in.url.replace("/v1", "/elsewhere/v1"))
     async with open_engine(settings) as engine:
         assert await engine.count_tokens("any", "grüße") == 7
+
+
+async def test_of_two_turns_that_begin_at_once_one_is_told_to_wait(alice: Caller) -> None:
+    body = {"conversation_id": alice.conversation, "message": "words 3 every 0.05"}
+
+    statuses = [status for status, _ in await asyncio.gather(*(alice.whole(body) for _ in range(8)))]
+
+    assert sorted(set(statuses)) == [200, 409]
+    assert [row[0] for row in alice.items()] == ["user", "assistant"] * statuses.count(200)

@@ -37,7 +37,7 @@ JOBS: Mapping[tuple[Table, Operation], Outcome] = {
     ("responses", "select"): "rows",
     ("responses", "update"): "rows",
     ("conversations", "select"): "rows",
-    ("conversations", "update"): "rows",
+    # ("conversations", "update") of a title is refused: their columns are named one by one.
     ("items", "insert"): "rows",
 }
 
@@ -206,3 +206,17 @@ async def test_whom_a_transaction_acts_for_ends_with_it(postgres: EmbeddedPostgr
 
     assert during == (1, str(alice.user_id))
     assert afterwards == (0, "")
+
+
+def test_jobs_may_move_a_conversations_sequence_and_nothing_else_of_it(
+    connections: dict[str, psycopg.Connection], alice: UserRows
+) -> None:
+    moved = "UPDATE conversations SET next_sequence = next_sequence + 1, updated_at = now() WHERE user_id = %s"
+    with connections["parley_jobs"].transaction(force_rollback=True):
+        assert connections["parley_jobs"].execute(moved, (alice.user_id,)).rowcount == 1
+    for query in (b"SELECT title FROM conversations", b"SELECT metadata FROM conversations"):
+        with (
+            connections["parley_jobs"].transaction(force_rollback=True),
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connections["parley_jobs"].execute(query)

@@ -78,7 +78,8 @@ class HistorySettings(DatabaseSettings):
 class AuthorizerSettings(Settings):
     """The authorizer. Users are keyed by `oidc_issuer_name`, so that a moved issuer URL loses nobody's history."""
 
-    oidc_issuer: Url
+    # As the tokens say it, to the letter: some issuers end with a slash.
+    oidc_issuer: str = Field(min_length=1)
     oidc_discovery_url: Url | None = None
     oidc_issuer_name: str = Field(min_length=1)
     oidc_audience: str = Field(min_length=1)

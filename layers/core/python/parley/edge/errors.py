@@ -73,7 +73,7 @@ def install_error_handlers(app: FastAPI, logger: Logger) -> None:
         assert isinstance(error, HTTPException)
         if error.status_code == 405:
             return error_response(MethodNotAllowed(f"{request.method} is not allowed for this URL."))
-        return error_response(UnknownUrl(f"Unknown request URL: {request.method} {request.url.path}."))
+        return error_response(UnknownUrl(f"Unknown request URL: {request.method} {request.scope['path']}."))
 
     async def on_bug(_: Request, error: Exception) -> Response:
         logger.error("internal_error", extra=describe_error(error))

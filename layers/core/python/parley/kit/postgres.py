@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from time import time
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 import psycopg
@@ -18,6 +20,11 @@ Pool = AsyncConnectionPool[Connection]
 # A turn should be refused within a second when the database is gone.
 CONNECT_TIMEOUT_S = 1
 STATEMENT_TIMEOUT_MS = 5_000
+# A connection that worked this long ago is taken to work still.
+TRUSTED_FOR_S = 5
+
+# When a connection last worked, by the wall clock: the monotonic one stands still while a Lambda is frozen.
+_used_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 
 
 @asynccontextmanager
@@ -33,7 +40,7 @@ async def open_pool(url: str, *, size: int) -> AsyncGenerator[Pool]:
         open=False,
         # RDS Proxy pins a session that prepares statements, so nothing is prepared on the server.
         kwargs={"prepare_threshold": None, "connect_timeout": 2, "autocommit": False},
-        check=None,
+        check=_check_after_idle,
     )
     async with pool:
         yield pool
@@ -61,11 +68,18 @@ async def transaction_for_all(pool: Pool) -> AsyncGenerator[Connection]:
         yield connection
 
 
+async def _check_after_idle(connection: Connection) -> None:
+    """A proxy's idle timeout, a failover or a frozen Lambda leave dead connections; always asking costs a round trip."""
+    if time() - _used_at.get(connection, 0) > TRUSTED_FOR_S:
+        await Pool.check_connection(connection)
+
+
 @asynccontextmanager
 async def _connection(pool: Pool) -> AsyncGenerator[Connection]:
     try:
         async with pool.connection() as connection:
             yield connection
+            _used_at[connection] = time()
     except (psycopg.OperationalError, PoolTimeout) as error:
         raise StorageUnavailable("The database does not answer. Try again in a moment.", retry_after_s=2) from error
 

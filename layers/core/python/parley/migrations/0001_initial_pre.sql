@@ -121,5 +121,6 @@ CREATE POLICY sequence_of_answers ON conversations TO parley_jobs USING (true) W
 GRANT SELECT, INSERT ON users TO parley_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON conversations, responses, items TO parley_app;
 GRANT SELECT, UPDATE ON responses TO parley_jobs;
-GRANT SELECT, UPDATE ON conversations TO parley_jobs;
+-- Only what appending an answer needs: titles and metadata are none of its business.
+GRANT SELECT (user_id, conversation_id, next_sequence), UPDATE (next_sequence, updated_at) ON conversations TO parley_jobs;
 GRANT INSERT ON items TO parley_jobs;

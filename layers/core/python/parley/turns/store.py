@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from psycopg.errors import UniqueViolation
 
 from parley.conversations.model import Item, ItemContent, Message, content_from_json, content_to_json, item_type
 from parley.errors import ConversationBusy, NotFound
@@ -71,15 +72,18 @@ async def open_conversation(
         raise NotFound("No such conversation.", param="conversation_id")
     next_sequence, window_start, is_busy, read_at = row
     if is_busy:
-        raise ConversationBusy(
-            "Another answer is being written in this conversation. Wait for it or stop it.", retry_after_s=1
-        )
+        raise _busy()
     if replaces is not None:
         replaced_sequence = await _delete_from(connection, user_id, conversation_id, replaces)
         # An edit of what the window has dropped already looks at the whole history again.
         window_start = window_start if replaced_sequence > window_start else 1
     items = await _read_items(connection, user_id, conversation_id, window_start)
     return OpenConversation(conversation_id, next_sequence, window_start, items, read_at)
+
+
+def _busy() -> ConversationBusy:
+    message = "Another answer is being written in this conversation. Wait for it or stop it."
+    return ConversationBusy(message, retry_after_s=1)
 
 
 async def _delete_from(
@@ -151,7 +155,21 @@ async def save_token_counts(
 
 
 async def insert_turn(connection: Connection, conversation: OpenConversation, turn: NewTurn, window_start: int) -> None:
-    """Store what the user said, an `in_progress` response and where the prompt's window starts, in one statement."""
+    """Store what the user said, an `in_progress` response and where the prompt's window starts, in one statement.
+
+    Raises: ConversationBusy when another turn began while this one waited for the conversation's lock.
+    """
+    try:
+        await _insert_turn(connection, conversation, turn, window_start)
+    except UniqueViolation as error:
+        if error.diag.constraint_name != "responses_in_progress":
+            raise
+        raise _busy() from None
+
+
+async def _insert_turn(
+    connection: Connection, conversation: OpenConversation, turn: NewTurn, window_start: int
+) -> None:
     await connection.execute(
         """
         WITH turn AS (

@@ -1,4 +1,4 @@
-"""What the history function holds while it lives."""
+"""The parts of the history function."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
