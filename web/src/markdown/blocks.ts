@@ -1,7 +1,7 @@
 /** Markdown cut into its top-level blocks, so that a growing answer re-renders only its last one. */
 import { Marked, type Token, type TokensList } from "marked";
 
-const marked = new Marked({ gfm: true, breaks: false, async: false });
+const marked = new Marked({ gfm: true, breaks: true, async: false });
 
 /** A piece of an answer: code, which gets a frame and buttons of its own, or HTML that is not yet sanitised. */
 export type Block =

@@ -1,6 +1,6 @@
 /** The box one writes in. Enter sends; send turns into stop while an answer is being written. */
 import type { VNode } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { loadModels } from "../models";
 import { text } from "../text";
 import { send } from "../threads/send";
@@ -60,7 +60,7 @@ function Box({ thread, onSubmit }: BoxProps): VNode {
   const wanted = writingWanted.value;
   const editing = thread.editing.value;
   // A wish to write, another thread or an edit takes the focus; what is typed does not.
-  useEffect(() => {
+  useLayoutEffect(() => {
     // On a touch screen the keyboard would jump up unasked.
     if (touch.matches && !editing) return;
     box.current?.focus({ preventScroll: true });

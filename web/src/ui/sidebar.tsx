@@ -1,7 +1,7 @@
 /** New chat, search, the conversations by day, and who is signed in. */
 import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { type Conversation, conversations, hasMore, listPhase, loadMore } from "../conversations/list";
 import { type DayGroup, groupByDay } from "../kit/days";
 import { go } from "../router";
@@ -82,7 +82,7 @@ function Search({ query, onQuery }: SearchProps): VNode {
   const input = useRef<HTMLInputElement>(null);
   const wanted = searchWanted.value;
   const seen = useRef(0);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (wanted > seen.current) input.current?.select();
     seen.current = wanted;
   }, [wanted]);

@@ -87,8 +87,12 @@ function useSpan(thread: Thread, follower: Follower | null): { span: Span; slide
 
   const state = known.current;
   if (prepended !== state.prepended) {
+    // The page still shows what was there before: its place is noted now.
+    settle.current ??= follower?.hold() ?? null;
     const more = prepended - state.prepended;
-    known.current = { span: shifted(state.span, more), total: state.total + more, prepended };
+    const same = shifted(state.span, more);
+    // At the top there is no room to scroll up by what goes there, so what came is mounted at once.
+    known.current = { span: state.span.from === 0 ? earlier(same) : same, total: state.total + more, prepended };
   }
   if (total !== known.current.total) {
     known.current = { span: followed(known.current.span, known.current.total, total), total, prepended };
