@@ -54,7 +54,7 @@ bench: setup-test ## measure the chat function beside its peers
 	$(BIN)/python -m bench
 
 lock: ## pin the newest versions that pyproject.toml allows in constraints.txt
-	python3 -m venv .venv-lock
+	$(or $(PYTHON),python3) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install -q $(UV)
 	.venv-lock/bin/uv pip compile --quiet --upgrade --universal --all-extras --python-version 3.11 --no-header \
 		--annotation-style=line pyproject.toml -o .venv-lock/constraints.txt

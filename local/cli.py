@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -60,13 +62,11 @@ def up(config: StackConfig, *, detach: bool) -> None:
     narrator = Narrator()
     narrator.say(f"Starting Parley; its data is in {config.home}")
     try:
-        with only_one(config.home):
+        with _alone(config):
             _clear_the_way(config, narrator)
             supervisor = Supervisor(config.home, config.url, assemble(config), narrator)
             with stopped_by_signals(supervisor.stop_wanted):
                 supervisor.run()
-    except HomeInUseError as error:
-        raise click.ClickException(_who_runs(config)) from error
     except (PartError, ConfigError) as error:
         raise click.ClickException(f"{error}\nMore: parley doctor, and the logs in {config.home / 'logs'}") from error
 
@@ -115,7 +115,7 @@ def reset(config: StackConfig, *, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete every conversation, user and key in {config.home}?", abort=True)
     _stop(config)
-    with only_one(config.home):
+    with _alone(config):
         _delete_data(config.home)
     click.echo("Deleted. The next start begins afresh.")
 
@@ -215,7 +215,7 @@ def _stop(config: StackConfig, within_s: float = 40.0) -> bool:
         if await_end([process], within_s):
             raise click.ClickException(f"It does not stop. Type: kill -9 {process.pid}; parley down")
         return True
-    with only_one(config.home):
+    with _alone(config):
         orphans = find_orphans(config.home)
         stop_orphans(orphans)
         return bool(orphans)
@@ -230,6 +230,16 @@ def _delete_data(home: Path) -> None:
         shutil.rmtree(home / folder, ignore_errors=True)
     for file in ("passfile", "state.json"):
         (home / file).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(config: StackConfig) -> Iterator[None]:
+    """Hold the home's lock. Raises: ClickException that says what runs there."""
+    try:
+        with only_one(config.home):
+            yield
+    except HomeInUseError as error:
+        raise click.ClickException(_who_runs(config)) from error
 
 
 def _who_runs(config: StackConfig) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from local.parts import EmbeddedEngine, EmbeddedPostgres, EmbeddedValkey, make_home, temporary_home
 from local.parts.ports import free_port
-from local.state import read_state
+from local.state import only_one, read_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,12 @@ def test_after_kill_9_of_the_supervisor_alone_the_next_start_clears_what_it_left
     assert again.returncode == 0, again.stderr
     assert "stopping the 4 processes it left" in again.stdout
     assert not any(psutil.pid_exists(pid) for pid in left)
+
+
+def test_a_stack_that_is_just_starting_is_left_alone(idle: Parley):
+    with only_one(idle.home):
+        for words in (["down"], ["reset", "--yes"], ["up"]):
+            assert "already runs" in idle.run(*words).stderr
 
 
 def test_what_is_not_running_says_how_to_start_it(idle: Parley):
