@@ -206,6 +206,19 @@ async def test_an_engine_that_refuses_is_an_http_error_and_the_message_is_kept(
     assert alice.responses()[-1][:3] == ("failed", None, code)
 
 
+async def test_a_message_that_is_sent_again_after_a_failure_stands_once(alice: Caller, stand_in: StandInEngine) -> None:
+    body = {"conversation_id": alice.conversation, "message": "status 503"}
+    for _ in range(3):
+        await alice.whole(body)
+    assert [row[2] for row in alice.items()] == ["status 503"]
+
+    await alice.say("words 1")
+    await alice.say("words 1")
+
+    # What was answered, or was another message, stands as often as it was said.
+    assert [row[2] for row in alice.items()] == ["status 503", "words 1", "w0 ", "words 1", "w0 "]
+
+
 async def test_the_models_own_refusal_of_a_request_is_the_clients_error(alice: Caller) -> None:
     status, document = await alice.whole(plain("status 400"))
 

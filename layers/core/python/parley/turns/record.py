@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from parley.conversations.model import Item, ItemContent, Message, Role, title_from
-from parley.errors import ContextLengthExceeded
 from parley.ids import ItemId, ResponseId, new_uuid
 from parley.kit.postgres import Pool, transaction
 from parley.models.client import Engine
@@ -63,6 +62,7 @@ class _Recorder:
         chat, new = self._chat, self._new
         async with transaction(self._pool, chat.user_id) as connection:
             conversation = await store.open_conversation(connection, chat.user_id, new.conversation_id, new.replaces)
+            conversation = await store.drop_failed_repeat(connection, chat.user_id, conversation, new.contents)
             self._uncounted = [item for item in conversation.items if item.tokenizer != chat.model.name]
             if self._uncounted:
                 await connection.rollback()
@@ -70,8 +70,6 @@ class _Recorder:
             turn = self._new_turn(token_counts)
             limit_tokens = prompt_limit_tokens(chat.model, tool_tokens)
             items = [*conversation.items, *_as_items(conversation, turn)]
-            if not items:
-                raise ContextLengthExceeded("There is nothing to answer: 'messages' is empty.", param="messages")
             window_start, window = window_of(items, conversation.window_start, limit_tokens)
             await store.insert_turn(connection, conversation, turn, window_start)
         return Prompt(

@@ -1,7 +1,7 @@
 """The SQL of a turn: two short transactions, one when it begins and one when it settles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -139,6 +139,35 @@ def _item(conversation_id: ConversationId, row: Sequence[Any]) -> Item:
         token_count,
         tokenizer,
     )
+
+
+async def drop_failed_repeat(
+    connection: Connection, user_id: UserId, conversation: OpenConversation, contents: Sequence[ItemContent]
+) -> OpenConversation:
+    """The conversation without its last items, where they say what `contents` say and their turn failed before its answer.
+
+    The SDKs send a request again after a 5xx: what was said once stands once.
+    """
+    last = conversation.items[-len(contents) :]
+    if [item.content for item in last] != list(contents):
+        return conversation
+    cursor = await connection.execute(
+        """
+        DELETE FROM items
+        WHERE user_id = %(user_id)s AND item_id = ANY(%(item_ids)s) AND (
+            SELECT status FROM responses
+            WHERE user_id = %(user_id)s AND conversation_id = %(conversation_id)s
+            ORDER BY created_at DESC
+            LIMIT 1
+        ) = 'failed'
+        """,
+        {
+            "user_id": user_id,
+            "conversation_id": conversation.conversation_id,
+            "item_ids": [item.item_id for item in last],
+        },
+    )
+    return replace(conversation, items=conversation.items[: -len(contents)]) if cursor.rowcount else conversation
 
 
 async def save_token_counts(
