@@ -153,7 +153,7 @@ async def _deltas(content: aiohttp.StreamReader) -> AsyncGenerator[Sequence[Delt
     parser = DataParser()
     is_finished = False
     try:
-        async for data in content.iter_any():
+        while data := await content.readany():
             batch, broken = _parse(parser.feed(data))
             is_finished = is_finished or any(delta.finish_reason for delta in batch)
             if batch:

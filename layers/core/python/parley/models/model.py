@@ -1,8 +1,8 @@
 """Models and what they generate, in terms of OpenAI's chat protocol."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 # Chat templates put a few tokens round each message (ChatML and Llama 3 five, Gemma and Mistral no more) and some in front
 # of the first (dates, a default system message). These bound them from above; the texts themselves are counted exactly.
@@ -34,16 +34,22 @@ class Usage:
     cached_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What one chunk of an engine's stream adds to the answer. `tool_calls` and `logprobs` are OpenAI's own shapes."""
+class Delta(NamedTuple):
+    """What one chunk of an engine's stream adds to the answer. `tool_calls` and `logprobs` are OpenAI's own shapes.
 
-    text: str = field(default="", repr=False)
-    reasoning: str = field(default="", repr=False)
-    tool_calls: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
-    logprobs: Mapping[str, Any] | None = field(default=None, repr=False)
+    A tuple, because one is made for every token: a frozen dataclass takes several times as long to make.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+    logprobs: Mapping[str, Any] | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
+
+    def __repr__(self) -> str:
+        """Nothing of what was said, which must not end up in a log."""
+        return f"Delta(finish_reason={self.finish_reason!r}, usage={self.usage!r})"
 
     @property
     def is_shown(self) -> bool:

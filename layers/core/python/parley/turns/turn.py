@@ -18,8 +18,9 @@ class Turn:
     """What a turn has said so far, and how it ended. One task publishes; any number of readers follow at their own pace."""
 
     __slots__ = (
-        "_changed",
+        "_changes",
         "_ended",
+        "_loop",
         "began_at",
         "begun",
         "chat",
@@ -43,7 +44,8 @@ class Turn:
         self.scope = anyio.CancelScope(deadline=anyio.current_time() + deadline_s)
         # Set once the engine has accepted the request, or the turn is over.
         self.begun = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._changes: list[asyncio.Future[None]] = []
         self._ended = asyncio.Event()
 
     @property
@@ -77,36 +79,42 @@ class Turn:
     def reader(self, idle_s: float) -> "TurnReader":
         return TurnReader(self, idle_s)
 
-    async def wait_for_change(self, timeout_s: float) -> None:
-        """Returns after the next `publish` or `finish`, or when the time is up."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
-        except TimeoutError:
-            pass
+    def next_change(self) -> asyncio.Future[None]:
+        """Done at the next `publish` or `finish`. Each who asks gets one of their own, and may end it earlier."""
+        change: asyncio.Future[None] = self._loop.create_future()
+        self._changes.append(change)
+        return change
 
     def _wake(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        changes, self._changes = self._changes, []
+        for change in changes:
+            if not change.done():
+                change.set_result(None)
 
 
 class TurnReader:
-    """Follows one turn: `async for deltas in reader`, an empty batch when nothing came for `idle_s`.
+    """Follows one turn: `async with reader`, then `async for deltas in reader`, an empty batch when nothing came for `idle_s`.
 
-    Closing it, as `async with` does, ends a turn of which nothing is stored, for nobody could ever see the rest; a stored
-    turn goes on.
+    Closing it ends a turn of which nothing is stored, for nobody could ever see the rest; a stored turn goes on.
     """
 
     def __init__(self, turn: Turn, idle_s: float) -> None:
         self._turn = turn
         self._idle_s = idle_s
+        self._loop = asyncio.get_running_loop()
+        self._quiet_since = self._loop.time()
+        self._change: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
+        self._timer = self._loop.call_later(self._idle_s, self._end_idle_wait)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if not self._turn.is_stored:
             self._turn.stop(StopReason.ABANDONED)
 
@@ -120,7 +128,15 @@ class TurnReader:
             elif turn.outcome is not None:
                 return
             else:
-                before = len(turn.deltas)
-                await turn.wait_for_change(self._idle_s)
-                if len(turn.deltas) == before and turn.outcome is None:
+                self._quiet_since = self._loop.time()
+                self._change = turn.next_change()
+                await self._change
+                if seen == len(turn.deltas) and turn.outcome is None:
                     yield ()
+
+    def _end_idle_wait(self) -> None:
+        """One timer for the whole stream that looks how long it has been quiet: a timeout for each token costs more than it."""
+        rest_s = self._quiet_since + self._idle_s - self._loop.time()
+        if rest_s <= 0 and self._change is not None and not self._change.done():
+            self._change.set_result(None)
+        self._timer = self._loop.call_later(rest_s if rest_s > 0 else self._idle_s, self._end_idle_wait)
