@@ -1,6 +1,6 @@
 """A stand-in engine with OpenAI's protocol, for next to no CPU: `python -m bench.engine --port N`.
 
-A chat completion streams `max_tokens` tokens, one every `--interval-ms`, on a schedule that does not drift, and then its usage.
+A chat completion streams `max_tokens` tokens, one every `--interval-ms`, however busy it is (`Steps`), and then its usage.
 The first word of the last message comes back as the first token (`bench.script`). Like llama.cpp it answers `/v1/models`,
 `/props`, `/tokenize` and `/apply-template`. Everything but the first token is made once, at start.
 """
@@ -59,12 +59,37 @@ class Pieces:
         return Reply(_framed(self._role + first), self._later, tokens, _framed(end) + _STREAM_END)
 
 
+class Steps:
+    """When tokens are due. A real engine batches: each of its steps gives every running stream one token, at one moment.
+
+    With `are_shared` False every stream keeps a time of its own: what a relay sees of many engines, and dearer for it,
+    because each token then wakes it alone.
+    """
+
+    def __init__(self, interval_s: float, *, are_shared: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._interval_s = interval_s
+        self._are_shared = are_shared
+        self._began_at = self._loop.time()
+
+    def first(self) -> float:
+        """A prompt takes its time from when it came in, whatever step the others are in."""
+        return self._loop.time() + self._interval_s
+
+    def after(self, due: float) -> float:
+        """The step after the one at `due`, however late that was taken."""
+        if not self._are_shared:
+            return due + self._interval_s
+        taken = int((due - self._began_at) / self._interval_s + 0.01)
+        return self._began_at + (taken + 1) * self._interval_s
+
+
 class Connection(asyncio.Protocol):
     """One connection, kept alive, one request at a time."""
 
-    def __init__(self, pieces: Pieces, interval_s: float) -> None:
+    def __init__(self, pieces: Pieces, steps: Steps) -> None:
         self._pieces = pieces
-        self._interval_s = interval_s
+        self._steps = steps
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._parser = httptools.HttpRequestParser(self)
@@ -90,25 +115,21 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         request = orjson.loads(b"".join(self._body) or b"{}")
         if self._url == b"/v1/chat/completions":
-            self._start_stream(self._pieces.reply(request))
+            self._transport.write(_STREAM_START)
+            self._await_step(self._pieces.reply(request), 0, self._steps.first())
         else:
             status, document = _control(self._url, request)
             self._transport.write(_document(status, document))
 
-    def _start_stream(self, reply: Reply) -> None:
-        self._transport.write(_STREAM_START)
-        self._say(reply, 0, self._loop.time() + self._interval_s)
+    def _await_step(self, reply: Reply, index: int, due: float) -> None:
+        self._timer = self._loop.call_at(due, self._say, reply, index, due)
 
     def _say(self, reply: Reply, index: int, due: float) -> None:
-        """Send token `index` when it is due, which is `interval_s` after the one before was, however late that went."""
-        self._timer = self._loop.call_at(due, self._say_now, reply, index, due)
-
-    def _say_now(self, reply: Reply, index: int, due: float) -> None:
         is_last = index == reply.tokens - 1
         piece = reply.pieces[index] if index else reply.first
         self._transport.write(piece + reply.end if is_last else piece)
         if not is_last:
-            self._say(reply, index + 1, due + self._interval_s)
+            self._await_step(reply, index + 1, self._steps.after(due))
 
 
 def _control(url: bytes, request: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
@@ -154,13 +175,13 @@ def _document(status: bytes, document: Mapping[str, Any]) -> bytes:
     return b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
-async def serve(port: int, interval_s: float) -> None:
+async def serve(port: int, interval_s: float, *, are_shared: bool) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    pieces = Pieces()
-    server = await loop.create_server(lambda: Connection(pieces, interval_s), "127.0.0.1", port)
+    pieces, steps = Pieces(), Steps(interval_s, are_shared=are_shared)
+    server = await loop.create_server(lambda: Connection(pieces, steps), "127.0.0.1", port)
     async with server:
         await stop.wait()
 
@@ -169,8 +190,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.engine", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--interval-ms", type=float, default=20)
+    parser.add_argument(
+        "--scattered", action="store_true", help="every stream at a time of its own, not in shared steps"
+    )
     arguments = parser.parse_args()
-    uvloop.run(serve(arguments.port, arguments.interval_ms / 1000))
+    uvloop.run(serve(arguments.port, arguments.interval_ms / 1000, are_shared=not arguments.scattered))
 
 
 if __name__ == "__main__":

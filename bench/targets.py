@@ -47,10 +47,11 @@ class Setting:
 
 
 @contextmanager
-def engine(home: Path, interval_ms: float) -> Iterator[int]:
+def engine(home: Path, interval_ms: float, *, is_scattered: bool = False) -> Iterator[int]:
     """The stand-in engine; its port."""
     port = free_port()
     argv = [sys.executable, "-m", "bench.engine", "--port", str(port), "--interval-ms", str(interval_ms)]
+    argv += ["--scattered"] * is_scattered
     with started(argv, port=port, log=home / "engine.log"):
         yield port
 
