@@ -13,8 +13,7 @@ from tests.browser.seeding import exchange, make_conversation
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "chat.png"
 OTHERS = ("Names for a small black cat", "Why is the night sky dark?", "Weekly report", "Lentil soup for six")
 ANSWER = """\
-A queue puts **time** between those who ask and those who answer: neither waits for the other, and a short burst does no
-harm.
+A queue puts **time** between those who ask and those who answer. A short burst does no harm.
 
 | Broker | Order | Delivery |
 |---|---|---|
@@ -31,6 +30,11 @@ async def work(queue: asyncio.Queue[str]) -> None:
         queue.task_done()
 ```
 """
+
+
+@pytest.fixture
+def name() -> str:
+    return "Ada Lovelace"
 
 
 @pytest.mark.skipif(os.environ.get("PARLEY_SCREENSHOT") != "1", reason="PARLEY_SCREENSHOT=1 makes it")

@@ -1,9 +1,9 @@
 """Signing in, staying in, and leaving."""
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, Watch
 
 
 async def test_signing_out_leaves_nothing_behind(chat: ChatPage, name: str):
@@ -25,6 +25,38 @@ async def test_tokens_are_kept_nowhere_but_in_memory(chat: ChatPage):
     assert "eyJ" not in stored
     assert "access_token" not in stored
     assert all(cookie.get("httpOnly") for cookie in cookies)
+
+
+async def test_a_refused_token_is_renewed_without_asking(chat: ChatPage, watch: Watch):
+    watch.expected.append("401")
+    refused: list[str] = []
+
+    async def refuse_once(route: Route) -> None:
+        token = (await route.request.all_headers())["authorization"]
+        if not refused:
+            refused.append(token)
+            await route.fulfill(status=401, json={"error": {"message": "", "code": "invalid_api_key"}})
+        else:
+            await route.continue_()
+
+    await chat.page.route("**/v1/chat/completions", refuse_once)
+    await chat.ask_briefly("Say hello.")
+
+    assert refused
+    await expect(chat.answers).to_have_count(1)
+
+
+async def test_a_session_that_ended_asks_to_sign_in_and_keeps_what_was_typed(chat: ChatPage, name: str):
+    await chat.box.fill("half a thought")
+    await chat.page.context.clear_cookies()
+    await chat.page.reload()
+    await expect(chat.page.get_by_text("Your session has ended.")).to_be_visible()
+
+    await chat.button("Sign in").click()
+    await chat.page.get_by_label("Name").fill(name)
+    await chat.button("Continue").click()
+
+    await expect(chat.box).to_have_value("half a thought")
 
 
 async def test_a_link_to_a_conversation_survives_signing_in(open_page: OpenPage, chat: ChatPage, name: str):

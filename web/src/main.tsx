@@ -21,15 +21,6 @@ function catchUp(): void {
   reloadCurrent();
 }
 
-document.documentElement.lang = text.language;
-document.documentElement.dir = text.direction;
-
-const root = document.getElementById("app");
-if (root) {
-  root.replaceChildren();
-  render(<App />, root);
-}
-
 // Calls wait for the token by themselves, so that all of this runs while it is being fetched.
 async function begin(): Promise<void> {
   followAddress();
@@ -40,6 +31,19 @@ async function begin(): Promise<void> {
   if (id && titleOf(id) === null) await learn(id);
 }
 
+document.documentElement.lang = text.language;
+document.documentElement.dir = text.direction;
+
+// First of all: its requests travel while the page is drawn.
+const session = startSession();
+const begun = location.pathname === "/callback" ? session.then(rereadAddress).then(begin) : begin();
+
+const root = document.getElementById("app");
+if (root) {
+  root.replaceChildren();
+  render(<App />, root);
+}
+
 document.addEventListener("visibilitychange", catchUp);
 window.addEventListener("focus", catchUp);
 online.subscribe((isOnline) => {
@@ -48,10 +52,4 @@ online.subscribe((isOnline) => {
   catchUp();
 });
 
-if (location.pathname === "/callback") {
-  await startSession();
-  rereadAddress();
-  await begin();
-} else {
-  await Promise.all([startSession(), begin()]);
-}
+await Promise.all([session, begun]);

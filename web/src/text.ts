@@ -41,7 +41,6 @@ export const text = {
     failed: "Your conversations could not be loaded.",
     untitled: "New chat",
     unread: "New answer",
-    writing: "Answer being written",
     loading: "Loading conversations",
   },
 
@@ -67,7 +66,6 @@ export const text = {
     earlierFailed: "Earlier messages could not be loaded.",
     loadingEarlier: "Loading earlier messages",
     loading: "Loading the chat",
-    start: "Start of the chat",
   },
 
   person: {
@@ -174,7 +172,6 @@ export const text = {
   network: {
     offline: "You are offline. What you type is kept; Parley reconnects by itself.",
     unreachable: "Parley cannot be reached. Trying again …",
-    back: "You are back online.",
   },
 
   retry: "Try again",

@@ -11,8 +11,9 @@ export interface Config {
   readonly sign_out?: { readonly url?: string; readonly params?: Readonly<Record<string, string>> } | null;
 }
 
+/** index.html has asked for them already, so this costs no time of its own. */
 export async function loadConfig(): Promise<Config> {
-  const answer = await fetch("/config.json", { cache: "no-cache" });
+  const answer = await fetch("/config.json");
   if (!answer.ok) throw new Error(`config.json: ${answer.status}`);
   return (await answer.json()) as Config;
 }

@@ -68,10 +68,15 @@ export function titleOf(id: string | null): string | null {
   return all.value.find((entry) => entry.id === id)?.title ?? null;
 }
 
-/** Puts a conversation first, because something was said in it now. */
-export function touch(id: string, title: string | null = null): void {
+/** Puts a new conversation into the list, under a title of ours until the server's is known. */
+export function add(id: string, title: string): void {
+  all.value = merge(all.value, [{ id, title, at: Date.now() }]);
+}
+
+/** Puts a conversation first, because something was said in it now. One deleted meanwhile stays away. */
+export function touch(id: string): void {
   const known = all.value.find((entry) => entry.id === id);
-  all.value = merge(all.value, [{ id, title: known?.title ?? title, at: Date.now() }]);
+  if (known) all.value = merge(all.value, [{ ...known, at: Date.now() }]);
 }
 
 /** Reads one conversation that a link led to and the list has not reached yet. */

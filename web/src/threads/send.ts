@@ -82,7 +82,7 @@ class Turn {
     this.#created = true;
     const shown = openId.value === null;
     thread.adopt(created.id);
-    list.touch(created.id, firstLine(this.words));
+    list.add(created.id, firstLine(this.words));
     if (shown) {
       history.pushState(null, "", addressOf(created.id));
       openId.value = created.id;

@@ -111,14 +111,6 @@ export function threadOf(id: string): Thread {
   return thread;
 }
 
-export function forget(id: string): void {
-  known.delete(id);
-}
-
-export function knownThreads(): Iterable<Thread> {
-  return known.values();
-}
-
 function forgetOldest(): void {
   for (const [id, thread] of known) {
     if (known.size <= mostKept) return;
