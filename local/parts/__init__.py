@@ -2,7 +2,7 @@
 
     with temporary_home() as home, EmbeddedPostgres(home) as postgres:
         psycopg.connect(postgres.owner_url)                 # superuser, owns the schema; migrations have run
-        psycopg.connect(postgres.url_for("parley_app"))     # also "parley_jobs", "parley_review"
+        psycopg.connect(postgres.url_for("parley_app"))     # also "parley_jobs", "parley_review", "parley_auth"
 
     with EmbeddedValkey(home) as valkey:                    # a one-node cluster; needs a password
         redis.cluster.RedisCluster.from_url(valkey.url, password=valkey.password_file.read_text())

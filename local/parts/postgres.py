@@ -51,7 +51,7 @@ class EmbeddedPostgres:
         return self.url_for(OWNER)
 
     def url_for(self, role: str, database: str = DATABASE) -> str:
-        """The login URL of `parley_app`, `parley_jobs` or `parley_review`, without a password in it."""
+        """The login URL of one of Parley's roles (`postgres_files.LOGINS`), without a password in it."""
         return self._files.url(role, self.port, database)
 
     @property

@@ -19,7 +19,7 @@ from local.parts.home import Account, database_account, is_open_to_all, make_pri
 from local.parts.process import PartError
 
 OWNER = "parley_owner"
-LOGINS = ("parley_app", "parley_jobs", "parley_review")
+LOGINS = ("parley_app", "parley_jobs", "parley_review", "parley_auth")
 DATABASE = "parley"
 
 
@@ -57,14 +57,21 @@ class PostgresFiles:
     def make(self) -> None:
         """Make the folder and the password file. Raises: PartError when a database is there without its passwords."""
         make_folder(self.folder, self.home, database_account())
-        if self.passfile.exists():
-            return
-        if self.data.exists():
-            raise PartError(
-                f"{self.passfile} is missing, so nobody can open the database. To start afresh, type: parley reset"
-            )
-        lines = (f"127.0.0.1:*:*:{role}:{secrets.token_hex(24)}\n" for role in (OWNER, *LOGINS))
-        write_private(self.passfile, "".join(lines))
+        if not self.passfile.exists():
+            if self.data.exists():
+                raise PartError(
+                    f"{self.passfile} is missing, so nobody can open the database. To start afresh, type: parley reset"
+                )
+            write_private(self.passfile, _password_line(OWNER))
+        # A newer version may have a login that this home has not met.
+        lines = self.passfile.read_text().splitlines(keepends=True)
+        known = {line.split(":")[3] for line in lines if line.count(":") == 4}
+        if missing := [role for role in LOGINS if role not in known]:
+            write_private(self.passfile, "".join([*lines, *map(_password_line, missing)]))
+
+
+def _password_line(role: str) -> str:
+    return f"127.0.0.1:*:*:{role}:{secrets.token_hex(24)}\n"
 
 
 def make_folder(folder: Path, home: Path, account: Account | None) -> None:

@@ -34,7 +34,7 @@ def connections(postgres: EmbeddedPostgres) -> Iterator[dict[str, psycopg.Connec
     """A connection as each role."""
     opened = {
         role: psycopg.connect(postgres.url_for(role), autocommit=True)
-        for role in ("parley_app", "parley_jobs", "parley_review")
+        for role in ("parley_app", "parley_jobs", "parley_review", "parley_auth")
     }
     yield opened
     for connection in opened.values():

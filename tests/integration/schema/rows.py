@@ -9,7 +9,7 @@ import psycopg
 
 from parley.ids import new_uuid
 
-Table = Literal["users", "conversations", "responses", "items"]
+Table = Literal["users", "conversations", "responses", "items", "api_keys"]
 Operation = Literal["select", "insert", "update", "delete"]
 # What comes of an operation: rows, no rows, or a refusal.
 Outcome = Literal["rows", "no rows", "refused"]
@@ -35,6 +35,10 @@ _INSERTS: Mapping[Table, str] = {
         "INSERT INTO items (user_id, item_id, conversation_id, response_id, sequence, type, role, status, content) VALUES "
         "(%(user_id)s, %(new_id)s, %(conversation_id)s, %(response_id)s, %(sequence)s, 'message', 'user', 'completed', '{}')"
     ),
+    "api_keys": (
+        "INSERT INTO api_keys (user_id, key_id, place, name, key_hash, secret_end, tier) VALUES "
+        "(%(user_id)s, %(new_id)s, %(sequence)s, 'laptop', sha256(%(new_id)s::text::bytea), 'wxyz', 'free')"
+    ),
 }
 _OTHERS: Mapping[Operation, Mapping[Table, str]] = {
     "select": {
@@ -42,18 +46,21 @@ _OTHERS: Mapping[Operation, Mapping[Table, str]] = {
         "conversations": "SELECT user_id FROM conversations WHERE user_id = %(user_id)s",
         "responses": "SELECT user_id FROM responses WHERE user_id = %(user_id)s",
         "items": "SELECT user_id FROM items WHERE user_id = %(user_id)s",
+        "api_keys": "SELECT user_id FROM api_keys WHERE user_id = %(user_id)s",
     },
     "update": {
         "users": "UPDATE users SET created_at = now() WHERE user_id = %(user_id)s",
         "conversations": "UPDATE conversations SET title = 'x' WHERE user_id = %(user_id)s",
         "responses": "UPDATE responses SET model = 'x' WHERE user_id = %(user_id)s",
         "items": "UPDATE items SET content = '{}' WHERE user_id = %(user_id)s",
+        "api_keys": "UPDATE api_keys SET revoked_at = now() WHERE user_id = %(user_id)s",
     },
     "delete": {
         "users": "DELETE FROM users WHERE user_id = %(user_id)s",
         "conversations": "DELETE FROM conversations WHERE user_id = %(user_id)s",
         "responses": "DELETE FROM responses WHERE user_id = %(user_id)s",
         "items": "DELETE FROM items WHERE user_id = %(user_id)s",
+        "api_keys": "DELETE FROM api_keys WHERE user_id = %(user_id)s",
     },
 }
 

@@ -108,7 +108,9 @@ def test_an_owner_who_is_no_superuser_can_migrate_as_on_rds(
 ) -> None:
     name = make_database().rpartition("/")[2].partition("?")[0]
     owner.execute("CREATE ROLE rds_owner LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD 'only-here'")
-    owner.execute("GRANT parley_app, parley_jobs, parley_review TO rds_owner WITH ADMIN OPTION")
+    owner.execute(
+        "GRANT parley_app, parley_jobs, parley_review, parley_auth, parley_keys TO rds_owner WITH ADMIN OPTION"
+    )
     owner.execute(sql.SQL("ALTER DATABASE {} OWNER TO rds_owner").format(sql.Identifier(name)))
 
     applied = migrate(f"postgresql://rds_owner:only-here@127.0.0.1:{postgres.port}/{name}")

@@ -12,7 +12,7 @@ from parley.ids import UserId
 from parley.kit.postgres import open_pool, transaction
 from tests.integration.schema.rows import Operation, Outcome, Table, UserRows, act_for, attempt
 
-ROLES = ("parley_app", "parley_jobs", "parley_review")
+ROLES = ("parley_app", "parley_jobs", "parley_review", "parley_auth")
 # Tables without rows of users: nobody but the owner may so much as look.
 OWNER_ONLY = {"schema_migrations"}
 
@@ -24,6 +24,8 @@ APP_OWN: Mapping[tuple[Table, Operation], Outcome] = {
     },
     ("users", "select"): "rows",
     ("users", "insert"): "no rows",  # permitted; the row is there already
+    # A key that was revoked stays, so that nobody wonders what it was.
+    **{("api_keys", operation): "rows" for operation in ("select", "insert", "update")},
 }
 APP_FOREIGN: Mapping[tuple[Table, Operation], Outcome] = {
     **{
@@ -32,6 +34,7 @@ APP_FOREIGN: Mapping[tuple[Table, Operation], Outcome] = {
         for operation in ("select", "update", "delete")
     },
     ("users", "select"): "no rows",
+    **{("api_keys", operation): "no rows" for operation in ("select", "update")},
 }
 JOBS: Mapping[tuple[Table, Operation], Outcome] = {
     ("responses", "select"): "rows",
@@ -77,10 +80,11 @@ class TestEveryOperationOnEveryTable:
 
         assert outcome == JOBS.get((table, operation), "refused")
 
-    def test_reviewers_reach_nothing_yet(
-        self, connections: dict[str, psycopg.Connection], alice: UserRows, table: Table, operation: Operation
+    @pytest.mark.parametrize("role", ["parley_review", "parley_auth"])
+    def test_reviewers_yet_and_the_authorizer_reach_no_table(
+        self, connections: dict[str, psycopg.Connection], alice: UserRows, table: Table, operation: Operation, role: str
     ) -> None:
-        outcome = attempt(connections["parley_review"], alice.user_id, operation, table, alice)
+        outcome = attempt(connections[role], alice.user_id, operation, table, alice)
 
         assert outcome == "refused"
 
