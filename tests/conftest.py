@@ -12,6 +12,8 @@ import pytest
 from local.parts import EmbeddedEngine, EmbeddedPostgres, EmbeddedValkey, temporary_home
 from local.parts.ports import free_port
 
+pytest_plugins = ["tests.aws_actions"]
+
 ROOT = Path(__file__).parent.parent
 PARLEY = Path(sys.executable).parent / "parley"
 

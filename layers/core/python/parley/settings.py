@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Stage = Literal["local", "dev", "prod"]
@@ -17,7 +18,8 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Each field is the environment variable of the same name in capitals; an empty variable counts as unset."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+    # An error must not quote what it found: Lambda's own variables hold the keys of the function's role.
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     stage: Stage = "local"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -28,27 +30,84 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            problems = [f"{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+            problems = [
+                f"{_variable(each['loc'])}{each['msg'].removeprefix('Value error, ')}" for each in error.errors()
+            ]
             raise SettingsError("\n".join(problems)) from error
 
 
-class DatabaseSettings(Settings):
-    """A libpq URL; the password comes from its `passfile` or, when deployed, from an IAM token."""
+def _variable(location: tuple[int | str, ...]) -> str:
+    """The variable a problem is about; nothing for one of several together, whose message names them."""
+    return f"{'.'.join(map(str, location)).upper()}: " if location else ""
+
+
+class AwsSettings(Settings):
+    """The function's role, as Lambda puts it into every environment; `aws_endpoint_url` stands in for AWS in tests."""
+
+    aws_region: str | None = None
+    aws_access_key_id: SecretStr | None = Field(default=None, repr=False)
+    aws_secret_access_key: SecretStr | None = Field(default=None, repr=False)
+    aws_session_token: SecretStr | None = Field(default=None, repr=False)
+    aws_endpoint_url: Url | None = None
+
+    @property
+    def uses_role(self) -> bool:
+        """Whether anything that is set here needs the role."""
+        return False
+
+    @model_validator(mode="after")
+    def _has_role_if_used(self) -> Self:
+        names = ("aws_region", "aws_access_key_id", "aws_secret_access_key")
+        if self.uses_role and (missing := [name.upper() for name in names if getattr(self, name) is None]):
+            raise ValueError(f"{', '.join(missing)}: missing; Lambda sets them, and secrets and IAM tokens need them")
+        return self
+
+
+class DatabaseSettings(AwsSettings):
+    """A libpq URL; the password comes from its `passfile` or, with `database_iam_auth`, from a token of the role."""
 
     database_url: str = Field(min_length=1)
+    database_iam_auth: bool = False
     database_pool_size: int = Field(default=4, ge=1, le=100)
 
+    @property
+    def uses_role(self) -> bool:
+        return self.database_iam_auth or super().uses_role
 
-class ValkeySettings(Settings):
+    @model_validator(mode="after")
+    def _shows_tokens_to_the_database_only(self) -> Self:
+        if self.database_iam_auth:
+            _require_verified("DATABASE_URL", self.database_url)
+        return self
+
+
+class ValkeySettings(AwsSettings):
+    """`valkey_iam_user` and `valkey_cluster_name` (the replication group's id) go together: they make tokens of the role."""
+
     valkey_url: str = Field(min_length=1)
     valkey_password_file: Path | None = None
+    valkey_iam_user: str | None = None
+    valkey_cluster_name: str | None = None
+
+    @property
+    def uses_role(self) -> bool:
+        return self.valkey_iam_user is not None or super().uses_role
+
+    @model_validator(mode="after")
+    def _shows_tokens_to_the_cluster_only(self) -> Self:
+        if (self.valkey_iam_user is None) != (self.valkey_cluster_name is None):
+            raise ValueError("VALKEY_IAM_USER, VALKEY_CLUSTER_NAME: set both or none")
+        if self.valkey_iam_user and not self.valkey_url.startswith("rediss://"):
+            raise ValueError("VALKEY_URL: with VALKEY_IAM_USER it must be a rediss:// URL")
+        return self
 
 
-class EngineSettings(Settings):
-    """Any server with OpenAI's protocol. `engine_url` includes the `/v1`."""
+class EngineSettings(AwsSettings):
+    """Any server with OpenAI's protocol. `engine_url` includes the `/v1`. Its key is in a file or a secret, if it has one."""
 
     engine_url: Url
     engine_api_key_file: Path | None = None
+    engine_api_key_secret_arn: str | None = None
     # llama.cpp breaks a kept-alive connection after a stream; vLLM does not.
     engine_reuse_connections: bool = True
     # Used only where the engine does not say how long its context is.
@@ -56,6 +115,10 @@ class EngineSettings(Settings):
     engine_connect_timeout_s: float = Field(default=3, gt=0)
     # The longest silence between two tokens, the first included: a queue in front of a busy engine is silent for a while.
     engine_read_timeout_s: float = Field(default=60, gt=0)
+
+    @property
+    def uses_role(self) -> bool:
+        return self.engine_api_key_secret_arn is not None or super().uses_role
 
 
 class TurnSettings(Settings):
@@ -70,13 +133,28 @@ class ChatSettings(DatabaseSettings, ValkeySettings, EngineSettings, TurnSetting
 
 
 class HistorySettings(DatabaseSettings):
-    """The history function."""
+    """The history function. `database_reader_url` leads to standbys: a moment behind, and for reads that may be."""
 
+    database_reader_url: str | None = None
     message_limit_bytes: int = Field(default=256 * 1024, ge=1)
 
 
-class AuthorizerSettings(Settings):
-    """The authorizer. Users are keyed by `oidc_issuer_name`, so that a moved issuer URL loses nobody's history."""
+class JobsSettings(DatabaseSettings, ValkeySettings):
+    """The jobs function connects as `parley_jobs`."""
+
+
+class AccountsSettings(DatabaseSettings):
+    """The accounts function."""
+
+
+class AuthorizerSettings(DatabaseSettings):
+    """The authorizer. Users are keyed by `oidc_issuer_name`, so that a moved issuer URL loses nobody's history.
+
+    It connects as `parley_auth`, which may look API keys up and nothing else.
+    `origin_secret_arn` names what CloudFront sends as `x-parley-origin`; without it requests may come from anywhere.
+    """
+
+    origin_secret_arn: str | None = None
 
     # As the tokens say it, to the letter: some issuers end with a slash.
     oidc_issuer: str = Field(min_length=1)
@@ -86,8 +164,29 @@ class AuthorizerSettings(Settings):
     oidc_tier_claim: str = "cognito:groups"
     oidc_roles_claim: str = "cognito:groups"
 
+    @property
+    def uses_role(self) -> bool:
+        return self.origin_secret_arn is not None or super().uses_role
 
-class MigrateSettings(Settings):
-    """The migrate function connects as the owner of the schema."""
+
+class MigrateSettings(AwsSettings):
+    """The migrate function connects as the owner of the schema, whose name and password are in the secret, if there is one."""
 
     database_url: str = Field(min_length=1)
+    database_secret_arn: str | None = None
+
+    @property
+    def uses_role(self) -> bool:
+        return self.database_secret_arn is not None or super().uses_role
+
+    @model_validator(mode="after")
+    def _shows_the_password_to_the_database_only(self) -> Self:
+        if self.database_secret_arn:
+            _require_verified("DATABASE_URL", self.database_url)
+        return self
+
+
+def _require_verified(variable: str, url: str) -> None:
+    """Raises: ValueError unless libpq will check who answers at `url` before it says a password in clear."""
+    if parse_qs(urlsplit(url).query).get("sslmode") != ["verify-full"]:
+        raise ValueError(f"{variable}: a password of AWS needs sslmode=verify-full")

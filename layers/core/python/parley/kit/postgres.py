@@ -1,6 +1,6 @@
 """Postgres: a pool, and transactions that act for one user."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from time import time
 from typing import Any
@@ -20,6 +20,8 @@ Pool = AsyncConnectionPool[Connection]
 # A turn should be refused within a second when the database is gone.
 CONNECT_TIMEOUT_S = 1
 STATEMENT_TIMEOUT_MS = 5_000
+# So that connections move on after a failover or when a proxy is scaled; RDS Proxy ends them after a day anyway.
+MAX_LIFETIME_S = 30 * 60
 # A connection that worked this long ago is taken to work still.
 TRUSTED_FOR_S = 5
 
@@ -28,18 +30,27 @@ _used_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, size: int) -> AsyncGenerator[Pool]:
-    """A pool of at most `size` connections, opened in the background: a database that is away is found by the first query."""
+async def open_pool(url: str, *, size: int, password: Callable[[], str] | None = None) -> AsyncGenerator[Pool]:
+    """A pool of at most `size` connections, opened in the background: a database that is away is found by the first query.
+
+    `password` is asked for each new connection, so that it may be a token of a few minutes' life.
+    """
     set_json_dumps(orjson.dumps)
     set_json_loads(orjson.loads)
+
+    def connection_arguments() -> dict[str, Any]:
+        # RDS Proxy pins a session that prepares statements, so nothing is prepared on the server.
+        arguments: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": 2, "autocommit": False}
+        return arguments if password is None else {**arguments, "password": password()}
+
     pool: Pool = AsyncConnectionPool(
         url,
         min_size=1,
         max_size=size,
         timeout=CONNECT_TIMEOUT_S,
         open=False,
-        # RDS Proxy pins a session that prepares statements, so nothing is prepared on the server.
-        kwargs={"prepare_threshold": None, "connect_timeout": 2, "autocommit": False},
+        max_lifetime=MAX_LIFETIME_S,
+        kwargs=connection_arguments,
         check=_check_after_idle,
     )
     async with pool:

@@ -1,10 +1,11 @@
 """Valkey in cluster mode, as ElastiCache runs it and, with one node, the laptop too: a cross-slot call fails on both."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from redis.asyncio import RedisCluster
+from redis.credentials import CredentialProvider
 from redis.exceptions import RedisError, ResponseError
 
 from parley.errors import StorageUnavailable
@@ -13,12 +14,18 @@ __all__ = ["RedisCluster", "RedisError", "ResponseError", "open_valkey", "ping"]
 
 
 @asynccontextmanager
-async def open_valkey(url: str, password_file: Path | None = None) -> AsyncGenerator[RedisCluster]:
-    """A client that connects at its first command, so that a function starts while Valkey is away."""
-    password = _read_password(password_file)
+async def open_valkey(
+    url: str, password_file: Path | None = None, sign_in: Callable[[], tuple[str, str]] | None = None
+) -> AsyncGenerator[RedisCluster]:
+    """A client that connects at its first command, so that a function starts while Valkey is away.
+
+    `sign_in` gives user and password for each new connection, so that the password may be a token of a few minutes' life.
+    ElastiCache closes a connection 12 hours after its token; the next command finds that, and connects anew with a fresh one.
+    """
     client = RedisCluster.from_url(
         url,
-        password=password,
+        password=_read_password(password_file),
+        credential_provider=_SignIn(sign_in) if sign_in else None,
         socket_connect_timeout=1,
         socket_timeout=2,
         decode_responses=False,
@@ -27,6 +34,19 @@ async def open_valkey(url: str, password_file: Path | None = None) -> AsyncGener
         yield client
     finally:
         await client.aclose()
+
+
+class _SignIn(CredentialProvider):
+    """What redis-py asks at each connection."""
+
+    def __init__(self, sign_in: Callable[[], tuple[str, str]]) -> None:
+        self._sign_in = sign_in
+
+    def get_credentials(self) -> tuple[str, str]:
+        return self._sign_in()
+
+    async def get_credentials_async(self) -> tuple[str, str]:
+        return self._sign_in()
 
 
 def _read_password(file: Path | None) -> str | None:

@@ -4,8 +4,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from parley.kit.postgres import Pool, open_pool
+from parley.kit.postgres import Pool
 from parley.settings import HistorySettings
+from parley.wiring.database import open_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,5 +17,5 @@ class History:
 
 @asynccontextmanager
 async def open_history(settings: HistorySettings) -> AsyncGenerator[History]:
-    async with open_pool(settings.database_url, size=settings.database_pool_size) as pool:
+    async with open_database(settings) as pool:
         yield History(pool, settings.message_limit_bytes)
