@@ -187,6 +187,8 @@ export const text = {
     model_not_found: "This model is not available any more. Choose another one and send again.",
     content_policy_violation: "The message was not sent: it goes against the safety rules. Change it and send again.",
     rate_limit_exceeded: "You have sent many messages. Wait a little, then send again.",
+    not_found: "This chat was deleted. Your text is back in the box; start a new chat to send it.",
+    engine_unavailable: "No model is free right now. Your text is back in the box; send it again in a moment.",
     insufficient_quota: "Your allowance is used up for now. Try again later.",
     refused: "The server did not accept the message. Your text is back in the box.",
     busy: "The models are busy. Your text is back in the box; send it again in a moment.",

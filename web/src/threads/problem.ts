@@ -14,6 +14,7 @@ const notAgain = new Set([
   "context_length_exceeded",
   "content_policy_violation",
   "model_not_found",
+  "not_found",
 ]);
 
 export function problemOf(error: unknown): Problem {
