@@ -47,8 +47,13 @@ KEYS = {"keys": [rsa_jwk("first", RSA_KEY)]}
 
 
 def settings(issuer_url: str, discovery_url: str | None = None) -> AuthorizerSettings:
+    # Tokens are judged without the database.
     return AuthorizerSettings(
-        oidc_issuer=issuer_url, oidc_discovery_url=discovery_url, oidc_issuer_name="test", oidc_audience=CLIENT
+        oidc_issuer=issuer_url,
+        oidc_discovery_url=discovery_url,
+        oidc_issuer_name="test",
+        oidc_audience=CLIENT,
+        database_url="postgresql://127.0.0.1:9/away",
     )
 
 
@@ -68,7 +73,7 @@ def test_a_good_token_is_allowed_with_its_identity(issuer_url):
 
     user_id = str(user_id_for("test", "ada"))
     assert verdict["principalId"] == user_id
-    assert verdict["context"] == {"user_id": user_id, "tier": "pro", "roles": "admin,reviewer"}
+    assert verdict["context"] == {"user_id": user_id, "tier": "pro", "roles": "admin,reviewer", "credential": "token"}
 
 
 def test_the_policy_covers_every_route_of_the_stage_so_that_it_may_be_cached(issuer_url):

@@ -66,6 +66,7 @@ def make_pool(cognito: Any, url: str) -> Pool:
     )["AuthenticationResult"]
     return Pool(
         AuthorizerSettings(
+            database_url="postgresql://127.0.0.1:9/away",
             oidc_issuer=f"https://cognito-idp.eu-central-1.amazonaws.com/{pool_id}",
             oidc_discovery_url=f"{url}/{pool_id}/.well-known/openid-configuration",
             oidc_issuer_name="cognito",
@@ -88,7 +89,7 @@ def test_cognitos_access_token_is_accepted_with_its_groups(pool):
     verdict = create_handler(pool.settings)(event(pool.access_token), None)
 
     user_id = str(user_id_for("cognito", pool.subject))
-    assert verdict["context"] == {"user_id": user_id, "tier": "pro", "roles": "reviewer"}
+    assert verdict["context"] == {"user_id": user_id, "tier": "pro", "roles": "reviewer", "credential": "token"}
 
 
 def test_cognitos_id_token_is_refused(pool):

@@ -4,6 +4,7 @@ import pytest
 
 from parley.accounts.model import (
     ClaimRules,
+    Credential,
     Identity,
     Role,
     Tier,
@@ -66,8 +67,9 @@ def test_a_token_without_a_usable_subject_names_nobody(subject):
 
 @pytest.mark.parametrize("roles", [frozenset(), frozenset({Role.ADMIN}), frozenset(Role)])
 @pytest.mark.parametrize("tier", list(Tier))
-def test_an_identity_survives_the_request_context(tier, roles):
-    identity = Identity(UserId(uuid.uuid4()), tier, roles)
+@pytest.mark.parametrize("credential", list(Credential))
+def test_an_identity_survives_the_request_context(tier, roles, credential):
+    identity = Identity(UserId(uuid.uuid4()), tier, roles, credential)
 
     context = authorizer_context(identity)
 
@@ -77,8 +79,19 @@ def test_an_identity_survives_the_request_context(tier, roles):
 
 @pytest.mark.parametrize(
     "context",
-    [{}, {"user_id": "ada"}, {"user_id": None}, {"user_id": 7}, {"user_id": str(uuid.uuid4()), "tier": "gold"}],
+    [
+        {},
+        {"user_id": "ada"},
+        {"user_id": None},
+        {"user_id": 7},
+        {"user_id": str(uuid.uuid4()), "tier": "gold"},
+        {"user_id": str(uuid.uuid4()), "credential": "smile"},
+    ],
 )
 def test_a_request_context_without_a_verdict_is_nobody(context):
     with pytest.raises(Unauthenticated):
         identity_from_request_context(context)
+
+
+def test_a_request_context_that_names_no_credential_may_do_no_more_than_a_key():
+    assert identity_from_request_context({"user_id": str(uuid.uuid4())}).credential is Credential.KEY

@@ -50,6 +50,12 @@ class PermissionDenied(ChatError):
     code = "permission_denied"
 
 
+class ApiKeyLimitReached(ChatError):
+    """The account has as many live keys as it may have."""
+
+    code = "api_key_limit_reached"
+
+
 class NotFound(ChatError):
     """No such thing, or another user's: the two are never told apart."""
 

@@ -11,6 +11,7 @@ UserId = NewType("UserId", UUID)
 ConversationId = NewType("ConversationId", UUID)
 ItemId = NewType("ItemId", UUID)
 ResponseId = NewType("ResponseId", UUID)
+ApiKeyId = NewType("ApiKeyId", UUID)
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
@@ -50,3 +51,11 @@ def response_wire_id(value: ResponseId) -> str:
 
 def parse_response_id(text: str) -> ResponseId:
     return ResponseId(parse_wire_id("resp", text))
+
+
+def api_key_wire_id(value: ApiKeyId) -> str:
+    return wire_id("key", value)
+
+
+def parse_api_key_id(text: str) -> ApiKeyId:
+    return ApiKeyId(parse_wire_id("key", text))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, cast
 
 from parley.errors import Unauthenticated
-from parley.ids import UserId
+from parley.ids import ApiKeyId, UserId
 
 # Every stored row of a user hangs on this value: it never changes.
 _USER_NAMESPACE = uuid.UUID("6f0a4a3e-52a4-5c0e-9d3a-0d6b7c1f2e90")
+
+# The schema's too: a place each.
+LIVE_KEYS_LIMIT = 20
 
 
 class Tier(StrEnum):
@@ -30,6 +34,13 @@ class Role(StrEnum):
     REVIEWER = "reviewer"
 
 
+class Credential(StrEnum):
+    """What the request was signed with. A key may do all that its owner may, but manage keys."""
+
+    TOKEN = "token"  # noqa: S105 - a word, no password
+    KEY = "key"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """One user as the functions see them: no name, no address, nothing that came unsigned."""
@@ -37,6 +48,36 @@ class Identity:
     user_id: UserId
     tier: Tier = Tier.FREE
     roles: frozenset[Role] = frozenset()
+    credential: Credential = Credential.TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A key to be made. It keeps the tier of the token that asked for it, and has no role: see docs/decisions/api-keys.md."""
+
+    name: str
+    tier: Tier
+    # For ever where it is None.
+    lifetime_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A live key as its owner sees it: the secret itself is nowhere."""
+
+    key_id: ApiKeyId
+    name: str
+    secret_end: str
+    tier: Tier
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyPage:
+    data: Sequence[ApiKey]
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +112,23 @@ def authorizer_context(identity: Identity) -> dict[str, str]:
         "user_id": str(identity.user_id),
         "tier": identity.tier.value,
         "roles": ",".join(sorted(identity.roles)),
+        "credential": identity.credential.value,
     }
 
 
 def identity_from_request_context(authorizer: Mapping[str, Any]) -> Identity:
     """The inverse of `authorizer_context`; other keys, such as `principalId`, are ignored.
 
-    Raises: Unauthenticated when the context names no user or an unknown tier.
+    A context that names no credential, as an older authorizer's cached one, is taken for that of a key: it may do less.
+    Raises: Unauthenticated when the context names no user, or an unknown tier or credential.
     """
     try:
         user_id = UserId(uuid.UUID(authorizer["user_id"]))
         tier = Tier(authorizer.get("tier", Tier.FREE))
+        credential = Credential(authorizer.get("credential", Credential.KEY))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise Unauthenticated("The request carries no verified identity.") from error
-    return Identity(user_id, tier, _roles(_groups(authorizer.get("roles"))))
+    return Identity(user_id, tier, _roles(_groups(authorizer.get("roles"))), credential)
 
 
 def _subject(claims: Mapping[str, Any]) -> str:
