@@ -8,7 +8,7 @@ SQL_FILES := layers/core/python/parley/migrations
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run down setup setup-test page check format test test-all bench lock clean
+.PHONY: help run down setup setup-test page check format test test-all build bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test: setup-test page ## the tests, on the real Postgres, Valkey and engine; set
 	cd web && npm test --silent
 
 test-all: test ## the tests and the slower ones
+
+build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.13
+	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.13)
 
 bench: setup-test ## measure the chat function beside its peers
 	$(BIN)/python -m bench

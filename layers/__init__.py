@@ -1,0 +1,1 @@
+"""What the functions share at run time, and how it is packed: `python -m layers.build`."""
