@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, get_args
 from parley.kit.telemetry import open_logger
 from parley.migrations import Phase, migrate
 from parley.settings import MigrateSettings
+from parley.wiring.migrate import owner_conninfo
 
 
 class OnEvent(TypedDict, total=False):
@@ -27,7 +28,7 @@ def handler(event: OnEvent, _context: object) -> dict[str, Any]:
     if event.get("RequestType") == "Delete":
         return {"PhysicalResourceId": resource_id}
     settings = MigrateSettings.from_env()
-    applied = migrate(settings.database_url, phases)
+    applied = migrate(owner_conninfo(settings), phases)
     open_logger("migrate", settings.log_level).info("migrated", extra={"applied": applied})
     return {"PhysicalResourceId": resource_id, "Data": {"Applied": ",".join(applied)}}
 

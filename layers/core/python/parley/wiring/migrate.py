@@ -1,0 +1,20 @@
+"""How the migrate function signs in: as the owner of the schema, by the secret that RDS or CDK made for it."""
+
+import asyncio
+
+import orjson
+from psycopg.conninfo import make_conninfo
+
+from parley.settings import MigrateSettings
+from parley.wiring.role import aws_of
+
+
+def owner_conninfo(settings: MigrateSettings) -> str:
+    """What libpq needs to connect as the owner. Raises: SecretUnavailableError."""
+    if settings.database_secret_arn is None:
+        return settings.database_url
+    from parley.kit.secrets import read_secret
+
+    secret = orjson.loads(asyncio.run(read_secret(aws_of(settings), settings.database_secret_arn)))
+    # The same shape whoever made it: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
+    return make_conninfo(settings.database_url, user=secret["username"], password=secret["password"])
