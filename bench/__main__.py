@@ -18,7 +18,7 @@ from bench.targets import Setting, Target, all_targets, engine
 from local.parts import temporary_home
 
 # Turns of the usual length, and long ones to tell the cost of a chunk from that of a turn.
-SHORT, LONG = Shape(tokens=100, window_s=10), Shape(tokens=300, warm_s=1, window_s=12)
+SHORT, LONG = Shape(tokens=100), Shape(tokens=300, warm_s=1, window_s=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,19 @@ class Options:
     with_peers: bool = True
     imports: int = 7
 
+    @property
+    def scattered(self) -> Shape:
+        return replace(self.short, model=script.SCATTERED_MODEL)
+
+    @property
+    def shapes(self) -> tuple[Shape, Shape, Shape]:
+        return self.short, self.long, self.scattered
+
 
 QUICK = Options(
     streams=5,
     rounds=1,
-    short=Shape(tokens=10, warm_s=0, window_s=1),
+    short=Shape(tokens=10, warm_s=0, window_s=0.5),
     long=Shape(tokens=30, warm_s=0, window_s=1),
     with_peers=False,
     imports=1,
@@ -68,9 +76,9 @@ def run(options: Options) -> Report:
 def _samples(options: Options, targets: Sequence[Target], engine_port: int) -> dict[str, list[Sample]]:
     samples: dict[str, list[Sample]] = {target.name: [] for target in targets}
     for number in range(options.rounds):
-        for shape in (options.short, options.long):
+        for shape in options.shapes:
             for target in targets:
-                sample = apply_load(target, engine_port, script.MODEL, shape, f"r{number}")
+                sample = apply_load(target, engine_port, shape, f"r{number}")
                 samples[target.name].append(sample)
                 _tell(f"round {number + 1}/{options.rounds}", target, sample)
     return samples
@@ -79,7 +87,7 @@ def _samples(options: Options, targets: Sequence[Target], engine_port: int) -> d
 def _tell(where: str, target: Target, sample: Sample) -> None:
     load = sample.load
     print(
-        f"{where}, {sample.shape.tokens} tokens, {target.name}: {sample.cpu_us_per_token:.1f} µs a chunk, "
+        f"{where}, {sample.shape.tokens} tokens, {sample.shape.model}, {target.name}: {sample.cpu_us_per_token:.1f} µs a chunk, "
         f"{load.tokens} chunks, {load.answered} streams whole, {sum(load.failures.values())} broken {load.failures or ''}",
         flush=True,
     )
@@ -88,7 +96,8 @@ def _tell(where: str, target: Target, sample: Sample) -> None:
 def _result(options: Options, target: Target, samples: Sequence[Sample]) -> Result:
     short = [sample for sample in samples if sample.shape == options.short]
     long = [sample for sample in samples if sample.shape == options.long]
-    return put_together(target, short, long)
+    scattered = [sample for sample in samples if sample.shape == options.scattered]
+    return put_together(target, short, long, scattered)
 
 
 def _options() -> tuple[Options, bool]:

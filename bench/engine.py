@@ -1,8 +1,8 @@
 """A stand-in engine with OpenAI's protocol, for next to no CPU: `python -m bench.engine --port N`.
 
-A chat completion streams `max_tokens` tokens, one every `--interval-ms`, however busy it is (`Steps`), and then its usage.
-The first word of the last message comes back as the first token (`bench.script`). Like llama.cpp it answers `/v1/models`,
-`/props`, `/tokenize` and `/apply-template`. Everything but the first token is made once, at start.
+A chat completion streams `max_tokens` tokens, one every `--interval-ms`, however busy it is, and then its usage; the model
+asked for decides when (`Steps`). The first word of the last message comes back as the first token (`bench.script`). Like
+llama.cpp it answers `/v1/models`, `/props`, `/tokenize` and `/apply-template`. All but the first token is made once, at start.
 """
 
 import argparse
@@ -36,6 +36,7 @@ class Reply:
     first: bytes
     pieces: list[bytes] = field(repr=False)
     tokens: int
+    are_steps_shared: bool
     end: bytes = field(repr=False)
 
 
@@ -56,29 +57,29 @@ class Pieces:
             "total_tokens": _estimate(text) + tokens,
         }
         end = _event({}, finish_reason="stop") + _data({**_HEAD, "choices": [], "usage": usage}) + b"data: [DONE]\n\n"
-        return Reply(_framed(self._role + first), self._later, tokens, _framed(end) + _STREAM_END)
+        are_steps_shared = request.get("model") != script.SCATTERED_MODEL
+        return Reply(_framed(self._role + first), self._later, tokens, are_steps_shared, _framed(end) + _STREAM_END)
 
 
 class Steps:
     """When tokens are due. A real engine batches: each of its steps gives every running stream one token, at one moment.
 
-    With `are_shared` False every stream keeps a time of its own: what a relay sees of many engines, and dearer for it,
+    When they are not shared, every stream keeps a time of its own: what a relay sees of many engines, and dearer for it,
     because each token then wakes it alone.
     """
 
-    def __init__(self, interval_s: float, *, are_shared: bool) -> None:
+    def __init__(self, interval_s: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._interval_s = interval_s
-        self._are_shared = are_shared
         self._began_at = self._loop.time()
 
     def first(self) -> float:
         """A prompt takes its time from when it came in, whatever step the others are in."""
         return self._loop.time() + self._interval_s
 
-    def after(self, due: float) -> float:
+    def after(self, due: float, *, are_shared: bool) -> float:
         """The step after the one at `due`, however late that was taken."""
-        if not self._are_shared:
+        if not are_shared:
             return due + self._interval_s
         taken = int((due - self._began_at) / self._interval_s + 0.01)
         return self._began_at + (taken + 1) * self._interval_s
@@ -129,14 +130,15 @@ class Connection(asyncio.Protocol):
         piece = reply.pieces[index] if index else reply.first
         self._transport.write(piece + reply.end if is_last else piece)
         if not is_last:
-            self._await_step(reply, index + 1, self._steps.after(due))
+            self._await_step(reply, index + 1, self._steps.after(due, are_shared=reply.are_steps_shared))
 
 
 def _control(url: bytes, request: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
     match url:
         case b"/v1/models":
-            entry = {"id": script.MODEL, "object": "model", "created": 1_700_000_000, "owned_by": "bench"}
-            return b"200 OK", {"object": "list", "data": [entry]}
+            model = {"object": "model", "created": 1_700_000_000, "owned_by": "bench"}
+            names = (script.MODEL, script.SCATTERED_MODEL)
+            return b"200 OK", {"object": "list", "data": [{"id": name, **model} for name in names]}
         case b"/props":
             return b"200 OK", {"default_generation_settings": {"n_ctx": script.CONTEXT_TOKENS}}
         case b"/tokenize":
@@ -175,12 +177,12 @@ def _document(status: bytes, document: Mapping[str, Any]) -> bytes:
     return b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
-async def serve(port: int, interval_s: float, *, are_shared: bool) -> None:
+async def serve(port: int, interval_s: float) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    pieces, steps = Pieces(), Steps(interval_s, are_shared=are_shared)
+    pieces, steps = Pieces(), Steps(interval_s)
     server = await loop.create_server(lambda: Connection(pieces, steps), "127.0.0.1", port)
     async with server:
         await stop.wait()
@@ -190,11 +192,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.engine", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--interval-ms", type=float, default=20)
-    parser.add_argument(
-        "--scattered", action="store_true", help="every stream at a time of its own, not in shared steps"
-    )
     arguments = parser.parse_args()
-    uvloop.run(serve(arguments.port, arguments.interval_ms / 1000, are_shared=not arguments.scattered))
+    uvloop.run(serve(arguments.port, arguments.interval_ms / 1000))
 
 
 if __name__ == "__main__":

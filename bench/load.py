@@ -106,7 +106,6 @@ class Tally:
         self.failures: Counter[str] = Counter()
         self.first_ms: list[float] = []
         self.gap_ms: list[float] = []
-        self.behind_ms: list[float] = []
 
     def is_measured(self, at: float) -> bool:
         return self._plan.measure_from <= at < self._plan.measure_until
@@ -128,16 +127,13 @@ class Tally:
             self.gap_ms.extend([0.0] * (tokens - 1))
         times.last_at = now
 
-    def end(self, connection: Connection, problem: str | None) -> None:
-        times = self._times[connection]
+    def end(self, problem: str | None) -> None:
         if problem is not None:
             self.failures[problem] += 1
             return
         self.answered += 1
         if self.is_measured(time.monotonic()):
             self.turns += 1
-            should_take_s = (self._plan.tokens - 1) * self._plan.interval_s
-            self.behind_ms.append((times.last_at - (times.first_at or 0) - should_take_s) * 1000)
 
 
 async def ask_again_and_again(plan: Plan, number: int, worker: Worker, port: int, tally: Tally) -> None:
@@ -150,7 +146,7 @@ async def ask_again_and_again(plan: Plan, number: int, worker: Worker, port: int
             _, connection = await loop.create_connection(lambda: Connection(tally), "127.0.0.1", port)
         asked = script.question(f"{plan.name}-{number}-{turn}", plan.tokens)
         request = as_request(plan, worker, asked, _conversation(worker.conversations, turn))
-        tally.end(connection, await connection.ask(request, script.answer(asked)))
+        tally.end(await connection.ask(request, script.answer(asked)))
         turn += 1
     if connection is not None:
         connection.close()
@@ -178,7 +174,6 @@ async def run(plan: Plan) -> Load:
         first_ms=target.first_ms,
         direct_first_ms=direct.first_ms,
         gap_ms=quantiles(target.gap_ms),
-        behind_ms=quantiles(target.behind_ms),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench import script
 from bench.plan import Load, Plan
 from bench.processes import REPOSITORY, Usage, usage_of
 from bench.targets import Target
@@ -20,6 +21,7 @@ _START_S = 1.5
 class Shape:
     """How a load looks: `tokens` a turn, one every `interval_ms`; `warm_s` after the last start, then `window_s` counted."""
 
+    model: str = script.MODEL
     tokens: int = 100
     interval_ms: float = 20
     warm_s: float = 2
@@ -37,18 +39,23 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One load and what its target used in the window. `statements_per_turn` only where turns are stored."""
+    """One load and what its target used in the window. Statements only where turns are stored, BEGIN and COMMIT apart."""
 
     shape: Shape
     load: Load
     cpu_s: float
     rss_bytes: int
     statements_per_turn: float | None = None
-    round_trips_per_turn: float | None = None
+    with_transactions_per_turn: float | None = None
 
     @property
     def cpu_us_per_token(self) -> float:
         return self.cpu_s * 1e6 / self.load.tokens
+
+    @property
+    def tokens_per_s(self) -> float:
+        """That all clients together got, the waits between their turns included."""
+        return self.load.tokens / self.shape.window_s
 
     @property
     def added_first_ms(self) -> list[float]:
@@ -57,18 +64,17 @@ class Sample:
         return [first - base for first in self.load.first_ms]
 
 
-def apply_load(target: Target, engine_port: int, model: str, shape: Shape, name: str) -> Sample:
+def apply_load(target: Target, engine_port: int, shape: Shape, name: str) -> Sample:
     """Load the target and measure it. `name` keeps this load's questions apart from any other's."""
     workers = target.workers(shape.most_turns)
     measure_from = time.monotonic() + _START_S + shape.stream_s + shape.warm_s
     plan = Plan(
         port=target.port,
         engine_port=engine_port,
-        model=model,
+        model=shape.model,
         workers=workers,
         direct_workers=DIRECT_WORKERS,
         tokens=shape.tokens,
-        interval_s=shape.interval_ms / 1000,
         spread_s=shape.stream_s,
         measure_from=measure_from,
         measure_until=measure_from + shape.window_s,
@@ -118,18 +124,21 @@ class Result:
     name: str
     what: str
     cpu_us_per_chunk: float
+    cpu_us_per_scattered_chunk: float
     cpu_us_per_chunk_alone: float
     cpu_ms_per_turn: float
     added_first_p50_ms: float
     added_first_p95_ms: float
     gap_p50_ms: float
     gap_p99_ms: float
-    behind_p95_ms: float
+    # Of one client.
+    tokens_per_s: float
     rss_mib: float
     turns: int
     failures: dict[str, int]
     statements_per_turn: float | None
-    round_trips_per_turn: float | None
+    statements_per_long_turn: float | None
+    with_transactions_per_turn: float | None
 
     @property
     def streams_per_core(self) -> float:
@@ -137,11 +146,13 @@ class Result:
         return 1e6 / (self.cpu_us_per_chunk * 50)
 
 
-def put_together(target: Target, short: Sequence[Sample], long: Sequence[Sample]) -> Result:
+def put_together(
+    target: Target, short: Sequence[Sample], long: Sequence[Sample], scattered: Sequence[Sample]
+) -> Result:
     """`short` are turns of the usual length; `long` ones tell what of the cost is a chunk's and what a turn's."""
     per_chunk, per_turn = split_cost(short, long)
     first = [sorted(sample.added_first_ms) for sample in short]
-    every = (*short, *long)
+    every = (*short, *long, *scattered)
     failures: dict[str, int] = {}
     for sample in every:
         for reason, count in sample.load.failures.items():
@@ -150,18 +161,20 @@ def put_together(target: Target, short: Sequence[Sample], long: Sequence[Sample]
         name=target.name,
         what=target.what,
         cpu_us_per_chunk=median(sample.cpu_us_per_token for sample in short),
+        cpu_us_per_scattered_chunk=median(sample.cpu_us_per_token for sample in scattered),
         cpu_us_per_chunk_alone=per_chunk,
         cpu_ms_per_turn=per_turn / 1000,
         added_first_p50_ms=median(_share(each, 0.5) for each in first),
         added_first_p95_ms=median(_share(each, 0.95) for each in first),
         gap_p50_ms=median(sample.load.gap_ms["p50"] for sample in short),
         gap_p99_ms=median(sample.load.gap_ms["p99"] for sample in short),
-        behind_p95_ms=median(sample.load.behind_ms["p95"] for sample in short),
+        tokens_per_s=median(sample.tokens_per_s for sample in short) / target.streams,
         rss_mib=max(sample.rss_bytes for sample in every) / 2**20,
         turns=sum(sample.load.answered for sample in every),
         failures=failures,
         statements_per_turn=_median_of([sample.statements_per_turn for sample in short]),
-        round_trips_per_turn=_median_of([sample.round_trips_per_turn for sample in short]),
+        statements_per_long_turn=_median_of([sample.statements_per_turn for sample in long]),
+        with_transactions_per_turn=_median_of([sample.with_transactions_per_turn for sample in short]),
     )
 
 

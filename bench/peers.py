@@ -22,10 +22,13 @@ def litellm_program() -> Path | None:
 
 
 def write_litellm_config(folder: Path, engine_url: str) -> Path:
-    """One model, one key, no database: it relays and checks the key, and does nothing else."""
-    model = {"model": f"openai/{script.MODEL}", "api_base": engine_url, "api_key": "none"}
+    """One key, no database: it relays and checks the key, and does nothing else."""
+    models = [
+        {"model_name": name, "litellm_params": {"model": f"openai/{name}", "api_base": engine_url, "api_key": "none"}}
+        for name in (script.MODEL, script.SCATTERED_MODEL)
+    ]
     config = {
-        "model_list": [{"model_name": script.MODEL, "litellm_params": model}],
+        "model_list": models,
         "general_settings": {"master_key": LITELLM_KEY},
         "litellm_settings": {"telemetry": False},
     }

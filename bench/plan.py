@@ -33,7 +33,6 @@ class Plan:
     workers: Sequence[Worker]
     direct_workers: int
     tokens: int
-    interval_s: float
     spread_s: float
     measure_from: float
     measure_until: float
@@ -60,9 +59,8 @@ class Load:
     failures: Mapping[str, int] = field(default_factory=dict[str, int])
     first_ms: Sequence[float] = ()
     direct_first_ms: Sequence[float] = ()
-    # Between two tokens of a stream; and how far the last token was behind its time.
+    # Between two tokens of a stream.
     gap_ms: Mapping[str, float] = field(default_factory=dict[str, float])
-    behind_ms: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:

@@ -32,6 +32,7 @@ class Row:
 
 ROWS = (
     Row("CPU of a chunk, turn included, µs", lambda r: r.cpu_us_per_chunk, 1, Bar(130, 60), has_ratio=True),
+    Row("… each stream's tokens at a time of its own, µs", lambda r: r.cpu_us_per_scattered_chunk, 1, has_ratio=True),
     Row("… of a chunk alone, µs", lambda r: r.cpu_us_per_chunk_alone, 1, has_ratio=True),
     Row("… of a turn alone, ms", lambda r: r.cpu_ms_per_turn, 2, has_ratio=True),
     Row("streams of 50 tokens/s that a core carries", lambda r: r.streams_per_core),
@@ -39,10 +40,11 @@ ROWS = (
     Row("first token added, p95, ms", lambda r: r.added_first_p95_ms, 1, Bar(40, 10)),
     Row("between two tokens, p50, ms", lambda r: r.gap_p50_ms, 1),
     Row("between two tokens, p99, ms", lambda r: r.gap_p99_ms, 1),
-    Row("last token late, p95, ms", lambda r: r.behind_p95_ms, 1),
+    Row("tokens a second that a client got", lambda r: r.tokens_per_s, 1),
     Row("resident memory under load, MiB", lambda r: r.rss_mib, 0, Bar(150, 100)),
     Row("Postgres statements a turn", lambda r: r.statements_per_turn, 2, Bar(8, 5)),
-    Row("… with BEGIN and COMMIT", lambda r: r.round_trips_per_turn, 2),
+    Row("… of a long turn (none is for a token)", lambda r: r.statements_per_long_turn, 2),
+    Row("… with BEGIN and COMMIT", lambda r: r.with_transactions_per_turn, 2),
     Row("streams checked", lambda r: r.turns),
     Row("streams broken", lambda r: sum(r.failures.values())),
 )
@@ -97,8 +99,10 @@ _HOW = (
     "- The ratio is the peer's number as a multiple of the chat function's. CPU is that of the server's process tree within the",
     "  measured window (user and system; Postgres, Valkey, engine and clients are processes of their own and not in it), divided",
     "  by the tokens that clients received. A second load of longer turns tells a chunk's share from a turn's.",
+    "- The engine gives all streams their tokens in shared steps, as engines that batch do; in a third load each stream's tokens",
+    "  come at a time of its own, as from many engines, and wake the server one by one.",
     "- First token added: the wait of each turn less the median wait of streams that the same client reads straight from the",
-    "  engine meanwhile. Last token late: behind the engine's own pace since the first token.",
+    "  engine meanwhile. A client that is answered asks again at once: what it lacks of 50 tokens a second it waited for.",
     "- Written by `.venv/bin/python -m bench --write`.",
 )
 

@@ -1,6 +1,8 @@
 """What the stand-in engine says, so that whoever reads an answer can tell whether it is whole and the right one."""
 
+# Both say the same. Of the first, all streams get their tokens in shared steps; of the second, each at a time of its own.
 MODEL = "stand-in"
+SCATTERED_MODEL = "stand-in-scattered"
 CONTEXT_TOKENS = 8192
 # Takes its share of parsing, storing and counting, as a user's question does.
 _REST_OF_QUESTION = "Explain how a message finds its way through a busy network, step by step, and keep it short."

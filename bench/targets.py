@@ -29,6 +29,7 @@ class Target:
     what: str
     port: int
     process: psutil.Process
+    streams: int
     workers: Callable[[int], Sequence[Worker]]
     ledger: Ledger | None = None
 
@@ -47,11 +48,10 @@ class Setting:
 
 
 @contextmanager
-def engine(home: Path, interval_ms: float, *, is_scattered: bool = False) -> Iterator[int]:
+def engine(home: Path, interval_ms: float) -> Iterator[int]:
     """The stand-in engine; its port."""
     port = free_port()
     argv = [sys.executable, "-m", "bench.engine", "--port", str(port), "--interval-ms", str(interval_ms)]
-    argv += ["--scattered"] * is_scattered
     with started(argv, port=port, log=home / "engine.log"):
         yield port
 
@@ -76,7 +76,9 @@ def chat_function(setting: Setting) -> Iterator[Target]:
             made = ledger.make_conversations(users, -(-turns // TURNS_PER_CONVERSATION))
             return [Worker(_headers(user_id), made[user_id]) for user_id in users]
 
-        yield Target("chat function", "the whole turn, authenticated and stored", port, process, workers, ledger)
+        yield Target(
+            "chat function", "the whole turn, authenticated and stored", port, process, setting.streams, workers, ledger
+        )
 
 
 def _chat_environment(
@@ -108,7 +110,14 @@ def bare_relay(setting: Setting) -> Iterator[Target]:
     log = setting.home / "relay.log"
     with started(argv, port=port, log=log, env={"ENGINE_URL": setting.engine_url}) as process:
         workers = [Worker({})] * setting.streams
-        yield Target("bare relay", "Starlette and aiohttp, bytes passed on unread", port, process, lambda _: workers)
+        yield Target(
+            "bare relay",
+            "Starlette and aiohttp, bytes passed on unread",
+            port,
+            process,
+            setting.streams,
+            lambda _: workers,
+        )
 
 
 @contextmanager
@@ -119,7 +128,14 @@ def litellm_proxy(setting: Setting, program: Path) -> Iterator[Target]:
     log = setting.home / "litellm.log"
     with started(argv, port=port, log=log, env=peers.LITELLM_ENVIRONMENT, within_s=120) as process:
         workers = [Worker({"authorization": f"Bearer {peers.LITELLM_KEY}"})] * setting.streams
-        yield Target("LiteLLM proxy", f"{peers.LITELLM}, relay and key check only", port, process, lambda _: workers)
+        yield Target(
+            "LiteLLM proxy",
+            f"{peers.LITELLM}, relay and key check only",
+            port,
+            process,
+            setting.streams,
+            lambda _: workers,
+        )
 
 
 @contextmanager
