@@ -1,27 +1,8 @@
 """The history function as Lambda runs it: `lambdas.history.main.handler` takes API Gateway's REST proxy events."""
 
-import asyncio
-import logging
-
-from mangum import Mangum
-
 from lambdas.history.app import create_app
+from parley.edge.buffered import open_handler
 from parley.settings import HistorySettings
 
-
-def open_handler(settings: HistorySettings) -> Mangum:
-    """A handler whose wiring is open, for as long as the process lives: Lambda ends it without a word."""
-    # Mangum would log what an error says, and an error of the database may quote a row. The application logs its own errors.
-    logging.getLogger("mangum").setLevel(logging.CRITICAL)
-    # Mangum serves every event on the current loop, so the pool opened on it is there for all of them.
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    app = create_app(settings)
-    # Held by the application: a lifespan that nobody holds is collected, and collecting it closes the pool.
-    app.state.lifespan = app.router.lifespan_context(app)
-    loop.run_until_complete(app.state.lifespan.__aenter__())
-    return Mangum(app, lifespan="off")
-
-
 # At import, on purpose: Lambda imports the module in its init phase, with a whole core and before the first request.
-handler = open_handler(HistorySettings.from_env())
+handler = open_handler(create_app(HistorySettings.from_env()))

@@ -1,5 +1,6 @@
 """API Gateway's part: REST proxy events, and an ASGI call as Mangum makes it of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -11,8 +12,9 @@ from fastapi import FastAPI
 from parley.ids import UserId, new_uuid
 
 
-def request_context(user_id: UserId | None) -> dict[str, Any]:
-    authorizer = {"principalId": str(user_id), "user_id": str(user_id), "tier": "free", "roles": ""}
+def request_context(user_id: UserId | None, verdict: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """`verdict` stands for what else the authorizer said of the user."""
+    authorizer = {"principalId": str(user_id), "user_id": str(user_id), "tier": "free", "roles": "", **(verdict or {})}
     context = {"requestId": str(uuid4()), "identity": {"sourceIp": "127.0.0.1"}, "stage": "v1"}
     return context | ({"authorizer": authorizer} if user_id else {})
 
@@ -65,7 +67,13 @@ class Api:
     app: FastAPI
 
     async def call(
-        self, method: str, path: str, body: bytes = b"", query: bytes = b"", user_id: UserId | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        query: bytes = b"",
+        user_id: UserId | None = None,
+        verdict: Mapping[str, str] | None = None,
     ) -> Reply:
         scope: dict[str, Any] = {
             "type": "http",
@@ -80,7 +88,7 @@ class Api:
             "headers": [(b"host", b"api.example.com"), (b"content-type", b"application/json")],
             "server": ("api.example.com", 443),
             "client": ("127.0.0.1", 0),
-            "aws.event": {"requestContext": request_context(user_id)},
+            "aws.event": {"requestContext": request_context(user_id, verdict)},
         }
         sent: list[dict[str, Any]] = []
 
@@ -101,18 +109,21 @@ class Caller:
 
     api: Api
     user_id: UserId = field(default_factory=lambda: UserId(new_uuid()))
+    verdict: Mapping[str, str] = field(default_factory=dict)
 
     async def get(self, path: str, **query: object) -> Reply:
-        return await self.api.call("GET", path, query=urlencode(query).encode(), user_id=self.user_id)
+        return await self.api.call(
+            "GET", path, query=urlencode(query).encode(), user_id=self.user_id, verdict=self.verdict
+        )
 
     async def post(self, path: str, document: object) -> Reply:
         return await self.send(path, orjson.dumps(document))
 
     async def send(self, path: str, body: bytes) -> Reply:
-        return await self.api.call("POST", path, body, user_id=self.user_id)
+        return await self.api.call("POST", path, body, user_id=self.user_id, verdict=self.verdict)
 
     async def delete(self, path: str) -> Reply:
-        return await self.api.call("DELETE", path, user_id=self.user_id)
+        return await self.api.call("DELETE", path, user_id=self.user_id, verdict=self.verdict)
 
     async def create(self, **fields: object) -> str:
         """The path of a new conversation."""
