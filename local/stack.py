@@ -19,6 +19,12 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 # An identifier, no address: another PORT signs nobody out.
 LOCAL_ISSUER = "urn:parley:local"
 WEB_CLIENT = "parley-web"
+# The functions' login, the sweeper's and the authorizer's.
+_DATABASE_LOGINS = {
+    "DATABASE_URL": "parley_app",
+    "JOBS_DATABASE_URL": "parley_jobs",
+    "AUTH_DATABASE_URL": "parley_auth",
+}
 
 
 class ConfigError(Exception):
@@ -89,10 +95,9 @@ def _database(config: StackConfig) -> tuple[Step, dict[str, str]]:
     given = config.environ.get("DATABASE_URL")
     if given:
         step = External("postgres", lambda: migrate_database(given), "migrating your own (DATABASE_URL)")
-        return step, {"DATABASE_URL": url_as(given, "parley_app"), "JOBS_DATABASE_URL": url_as(given, "parley_jobs")}
+        return step, {name: url_as(given, role) for name, role in _DATABASE_LOGINS.items()}
     postgres = EmbeddedPostgres(config.home)
-    urls = {"DATABASE_URL": postgres.url_for("parley_app"), "JOBS_DATABASE_URL": postgres.url_for("parley_jobs")}
-    return PartProcess(postgres), urls
+    return PartProcess(postgres), {name: postgres.url_for(role) for name, role in _DATABASE_LOGINS.items()}
 
 
 def _valkey(config: StackConfig) -> tuple[Step, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""API Gateway's REQUEST authorizer: a bearer token in, an allow policy with the user's identity out."""
+"""API Gateway's REQUEST authorizer: a bearer token or an API key in, an allow policy with the user's identity out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
+from lambdas.authorizer.origin import HEADER as ORIGIN_HEADER
+from lambdas.authorizer.origin import OriginCheck
 from parley.accounts.model import Identity, authorizer_context
-from parley.accounts.service import create_verifier
 from parley.errors import Unauthenticated
 from parley.kit.telemetry import open_logger
 from parley.settings import AuthorizerSettings
+from parley.wiring.authorizer import Credentials, create_credentials, origin_reader
 
 Event = Mapping[str, Any]
 Handler = Callable[[Event, object], dict[str, Any]]
@@ -24,18 +26,23 @@ def handler(event: Event, context: object) -> dict[str, Any]:
     return _handler_of_environment()(event, context)
 
 
-def create_handler(settings: AuthorizerSettings) -> Handler:
-    """The handler for one issuer. It raises `Exception("Unauthorized")`, which API Gateway turns into a 401, for a token
-    that does not hold; any other error, such as IssuerUnavailable, becomes its AUTHORIZER_FAILURE, which is no 401.
+def create_handler(settings: AuthorizerSettings, credentials: Credentials | None = None) -> Handler:
+    """The handler for one issuer. It raises `Exception("Unauthorized")`, which API Gateway turns into a 401, for a token or
+    key that does not hold, and for a request that went around CloudFront. Any other error, such as IssuerUnavailable or
+    StorageUnavailable, becomes its AUTHORIZER_FAILURE, which is no 401. Who gives `credentials` closes them.
     """
-    verifier = create_verifier(settings)
+    identify = (credentials or create_credentials(settings)).identify
+    read_origins = origin_reader(settings)
+    origin = OriginCheck(read_origins) if read_origins else None
     logger = open_logger("authorizer", settings.log_level)
 
     def handle(event: Event, _context: object) -> dict[str, Any]:
         try:
-            identity = verifier.identify(_bearer_token(event))
+            if origin and not origin.accepts(_header_values(event, ORIGIN_HEADER)):
+                raise Unauthenticated("The request did not come through CloudFront.")
+            identity = identify(_bearer_token(event))
         except Unauthenticated as error:
-            logger.info("token_refused", extra={"reason": error.message})
+            logger.info("credential_refused", extra={"reason": error.message})
             raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway knows this text and no other
         return _allow(identity, str(event["methodArn"]))
 

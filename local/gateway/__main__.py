@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from functools import partial
 
 import uvicorn
 from aws_lambda_powertools import Logger
 
+from lambdas.accounts.app import create_app as create_accounts
 from lambdas.authorizer.main import create_handler
 from lambdas.chat.app import create_app as create_chat
 from lambdas.history.app import create_app as create_history
@@ -18,7 +20,8 @@ from local.gateway.settings import GatewaySettings, uses_local_issuer
 from local.gateway.static import Page
 from local.oidc.app import create_issuer
 from parley.kit.telemetry import open_logger
-from parley.settings import AuthorizerSettings, ChatSettings, HistorySettings, SettingsError
+from parley.settings import AccountsSettings, AuthorizerSettings, ChatSettings, HistorySettings, SettingsError
+from parley.wiring.authorizer import Credentials, create_credentials
 
 # Running turns settle meanwhile; the supervisor waits eight seconds in all.
 _GRACE_S = 3
@@ -28,29 +31,39 @@ def main() -> None:
     try:
         settings = GatewaySettings.from_env()
         logger = open_logger("gateway", settings.log_level)
-        app = create_gateway(settings, logger)
+        # One environment serves all functions here, so the authorizer's own login has a name of its own.
+        authorizer = AuthorizerSettings.from_env().model_copy(update={"database_url": settings.auth_database_url})
+        credentials = create_credentials(authorizer)
+        app = create_gateway(settings, authorizer, credentials, logger)
     except (SettingsError, ValueError) as error:
         sys.exit(f"The gateway cannot start:\n{error}")
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
+    with closing(credentials):
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
 
 
-def create_gateway(settings: GatewaySettings, logger: Logger) -> Gateway:
+def create_gateway(
+    settings: GatewaySettings, authorizer: AuthorizerSettings, credentials: Credentials, logger: Logger
+) -> Gateway:
     """The gateway before the real functions. Raises: SettingsError, ValueError for what must not run here."""
-    authorizer, chat = AuthorizerSettings.from_env(), ChatSettings.from_env()
-    apps = (create_chat(chat), create_history(HistorySettings.from_env()))
+    chat = ChatSettings.from_env()
+    apps = (
+        create_chat(chat),
+        create_history(HistorySettings.from_env()),
+        create_accounts(AccountsSettings.from_env()),
+    )
     issuer = (
         create_issuer(
             settings.parley_home, stage=settings.stage, host=settings.host, other_origins=settings.cors_origins
@@ -60,7 +73,7 @@ def create_gateway(settings: GatewaySettings, logger: Logger) -> Gateway:
     )
     return Gateway(
         functions_of(*apps),
-        create_handler(authorizer),
+        create_handler(authorizer, credentials),
         running=partial(run_stack, settings, chat, apps, logger),
         page=Page(settings.web_dist),
         page_settings=PageConfig(authorizer, settings.url),

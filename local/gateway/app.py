@@ -71,13 +71,15 @@ class Function:
         return path == self.path or path.startswith(f"{self.path}/")
 
 
-def functions_of(chat: ASGIApp, history: ASGIApp) -> tuple[Function, ...]:
+def functions_of(chat: ASGIApp, history: ASGIApp, accounts: ASGIApp) -> tuple[Function, ...]:
     """The routes of the deployed API."""
     return (
         Function("/v1/chat/completions", chat, scope_for_adapter),
         Function("/v1/models", chat, scope_for_adapter),
         Function("/v1/responses", chat, scope_for_adapter),
         Function("/v1/conversations", history, scope_for_mangum),
+        Function("/v1/me", accounts, scope_for_mangum),
+        Function("/v1/api_keys", accounts, scope_for_mangum),
     )
 
 
@@ -175,7 +177,10 @@ class Gateway:
         await function.app(function.scope_for(scope, context), replay(body, receive), send)
 
     async def _authorize(self, scope: Scope, request_id: str) -> Mapping[str, Any]:
-        """The verdict of the authorizer. Raises: Unauthenticated, PermissionDenied, IssuerUnavailable."""
+        """The verdict of the authorizer, asked each time: API Gateway would remember one for up to a minute.
+
+        Raises: Unauthenticated, PermissionDenied, IssuerUnavailable.
+        """
         if not cors.header(scope, b"authorization"):
             raise Unauthenticated("No API key: send a header 'Authorization: Bearer <token>'.")
         try:
@@ -183,9 +188,10 @@ class Gateway:
             verdict = await asyncio.to_thread(self._authorizer, authorizer_event(scope, request_id), None)
         except Exception as error:
             if str(error) == "Unauthorized":
-                raise Unauthenticated("The token is invalid or has expired.") from None
+                raise Unauthenticated("The token or API key is invalid or has expired.") from None
             self._logger.error("authorizer_failed", extra={"request_id": request_id, **describe_error(error)})
-            # API Gateway says AUTHORIZER_FAILURE, which is no word on the token: clients try again.
+            # API Gateway says AUTHORIZER_FAILURE, which is no word on the token: clients try again. It has one answer for
+            # an issuer and a database that are away.
             raise IssuerUnavailable("Sign-in cannot be checked now. Try again.", retry_after_s=1) from error
         if not allows(verdict["policyDocument"], method_arn(scope)):
             raise PermissionDenied("This account may not use this URL.")

@@ -33,6 +33,7 @@ async def run_stack(
     async with (
         postgres.open_pool(chat.database_url, size=1) as app_pool,
         postgres.open_pool(gateway.jobs_database_url, size=2) as jobs_pool,
+        postgres.open_pool(gateway.auth_database_url, size=1) as auth_pool,
         valkey.open_valkey(chat.valkey_url, chat.valkey_password_file) as cluster,
         open_response_log(cluster, logger) as log,
         open_engine(chat) as engine,
@@ -42,6 +43,7 @@ async def run_stack(
         yield {
             "database": partial(postgres.ping, app_pool),
             "jobs_database": partial(postgres.ping, jobs_pool),
+            "auth_database": partial(postgres.ping, auth_pool),
             "valkey": partial(valkey.ping, cluster),
             "engine": engine.list_models,
         }

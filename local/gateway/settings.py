@@ -23,6 +23,8 @@ class GatewaySettings(Settings):
     web_dist: Path = _CHECKOUT / "web" / "dist"
     # The login of the sweeper: it finds abandoned turns of every user.
     jobs_database_url: str = Field(min_length=1)
+    # The login of the authorizer: it looks API keys up.
+    auth_database_url: str = Field(min_length=1)
     # Pages on other origins that may call the API, parted by commas: `http://127.0.0.1:5173` for `npm run dev`.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     # API Gateway's own limit.

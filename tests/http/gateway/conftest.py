@@ -84,9 +84,14 @@ async def stack(home: Path, dist: Path) -> AsyncIterator[Stack]:
         stack.is_running = False
 
     # The issuer's address has the port in it, which is known only once the gateway serves.
-    settings = AuthorizerSettings(oidc_issuer=ISSUER, oidc_issuer_name=ISSUER_NAME, oidc_audience=CLIENT_ID)
+    settings = AuthorizerSettings(
+        oidc_issuer=ISSUER,
+        oidc_issuer_name=ISSUER_NAME,
+        oidc_audience=CLIENT_ID,
+        database_url="postgresql://127.0.0.1:9/away",
+    )
     gateway = Gateway(
-        functions_of(stack.functions, stack.functions),
+        functions_of(stack.functions, stack.functions, stack.functions),
         stack.authorize,
         running=running,
         page=Page(dist),

@@ -107,6 +107,7 @@ async def test_a_name_that_is_not_ours_does_not_reach_the_pages_settings(client)
 async def test_a_foreign_issuer_is_named_in_the_settings_and_let_through_the_policy(stack):
     # The local issuer under another name stands for a foreign one: it answers with a discovery document all the same.
     settings = AuthorizerSettings(
+        database_url="postgresql://127.0.0.1:9/away",
         oidc_issuer="https://issuer.test",
         oidc_discovery_url=f"{stack.url}/oidc/.well-known/openid-configuration",
         oidc_issuer_name="x",
@@ -123,6 +124,7 @@ async def test_a_foreign_issuer_is_named_in_the_settings_and_let_through_the_pol
 
 async def test_cognito_is_signed_out_of_in_its_own_words(stack):
     settings = AuthorizerSettings(
+        database_url="postgresql://127.0.0.1:9/away",
         oidc_issuer="https://cognito-idp.eu-central-1.amazonaws.com/pool",
         oidc_discovery_url=f"{stack.url}/oidc/.well-known/openid-configuration",
         oidc_issuer_name="x",
@@ -138,7 +140,12 @@ async def test_cognito_is_signed_out_of_in_its_own_words(stack):
 
 
 async def test_a_silent_foreign_issuer_does_not_stop_the_page():
-    settings = AuthorizerSettings(oidc_issuer="https://127.0.0.1:9/x", oidc_issuer_name="x", oidc_audience="c")
+    settings = AuthorizerSettings(
+        database_url="postgresql://127.0.0.1:9/away",
+        oidc_issuer="https://127.0.0.1:9/x",
+        oidc_issuer_name="x",
+        oidc_audience="c",
+    )
 
     assert "connect-src 'self' https://127.0.0.1:9;" in await PageConfig(settings, "http://127.0.0.1:1").policy()
 

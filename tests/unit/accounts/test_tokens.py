@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley.accounts.model import user_id_for
@@ -200,6 +200,7 @@ def test_access_tokens_of_issuers_without_token_use_are_told_by_what_only_they_h
     assert verifier(FakeIssuer()).verify(sign(payload, **header))["sub"] == "ada"
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.text(max_size=200), st.from_regex(r"[A-Za-z0-9_=-]{0,80}(\.[A-Za-z0-9_=-]{0,80}){0,4}", fullmatch=True)
@@ -209,6 +210,7 @@ def test_junk_is_refused_and_never_an_error_of_another_kind(junk):
     assert refusal(junk)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["alg", "kid", "typ", "b64", "crit", "jwk"]), JSON))
 def test_junk_headers_are_refused_and_never_an_error_of_another_kind(header):
     assert refusal(f"{segment(header)}.{segment(claims())}.AAAA")

@@ -57,6 +57,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("OIDC_ISSUER", "https://issuer.example/")
     monkeypatch.setenv("OIDC_ISSUER_NAME", "example")
     monkeypatch.setenv("OIDC_AUDIENCE", "client")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://parley_auth@db/parley")
     monkeypatch.setenv("OIDC_TIER_CLAIM", "")
 
     settings = AuthorizerSettings.from_env()
