@@ -1,7 +1,9 @@
 """Asking, and what becomes of the answer."""
 
+import asyncio
+
 from openai import AsyncOpenAI
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import Watch
@@ -97,6 +99,24 @@ async def test_text_returns_to_the_box_when_it_could_not_be_sent(chat: ChatPage,
     await chat.page.unroute("**/v1/chat/completions")
     await chat.button("Try again").click()
     await expect(chat.answers).to_have_count(1)
+    await chat.stop()
+    assert (await chat.said()).strip()
+
+
+async def test_a_quick_reader_may_send_before_the_models_are_known(chat: ChatPage):
+    sent = asyncio.Event()
+
+    async def wait_until_sent(route: Route) -> None:
+        await sent.wait()
+        await route.continue_()
+
+    await chat.page.route("**/v1/models", wait_until_sent)
+    await chat.page.reload()
+    await chat.send("Say hello.")
+    await expect(chat.stop_button).to_be_visible()
+
+    sent.set()
+
     await chat.stop()
     assert (await chat.said()).strip()
 

@@ -6,7 +6,7 @@ import type { WireChunk, WireModel, WirePage } from "./wire";
 export interface Question {
   readonly conversationId: string;
   readonly text: string;
-  readonly model: string | null;
+  readonly model: string;
   /** The user item from which on the conversation is replaced by this question. */
   readonly replacesItemId: string | null;
 }
@@ -37,10 +37,10 @@ export async function* streamAnswer(question: Question): AsyncGenerator<WireChun
 function bodyOf(question: Question): unknown {
   return {
     conversation_id: question.conversationId,
+    model: question.model,
     messages: [{ role: "user", content: question.text }],
     stream: true,
     stream_options: { include_usage: true },
-    ...(question.model ? { model: question.model } : {}),
     ...(question.replacesItemId ? { replaces_item_id: question.replacesItemId } : {}),
   };
 }

@@ -6,7 +6,7 @@ import type { WireChunk } from "../api/wire";
 import * as list from "../conversations/list";
 import { markUnread } from "../conversations/unread";
 import { Painter } from "../kit/paint";
-import { chosenModel } from "../models";
+import { chosenModel, modelToAsk } from "../models";
 import { addressOf, openId } from "../router";
 import { endedBy, fromItem, type Live, liveAnswer, type Message, type Outcome, usageOf, userMessage } from "./message";
 import { problemOf } from "./problem";
@@ -65,11 +65,12 @@ class Turn {
   }
 
   async ask(): Promise<void> {
+    const model = await modelToAsk();
     const conversationId = this.thread.id.value ?? (await this.#create());
     const question = {
       conversationId,
       text: this.words,
-      model: chosenModel.value,
+      model,
       replacesItemId: this.replaced?.id ?? null,
     };
     for await (const chunk of streamAnswer(question)) this.#take(chunk);
