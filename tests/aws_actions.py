@@ -1,12 +1,12 @@
-"""Which IAM actions the code uses, collected while the tests run: as botocore sends them, and as our own signer says them.
+"""Which IAM actions the product uses, collected while the tests run: as botocore sends them, and as our own signer says them.
 
-The whole run's plugin (tests/conftest.py). A test that compares takes the fixture `used_aws_actions`; it is moved to the end of
-the run, and skipped in a run that leaves out the tests which use AWS.
+The whole run's plugin (tests/conftest.py). What a test calls by itself, to put something there, does not count. A test that
+compares takes the fixture `used_aws_actions`; it is moved to the end of the run, and skipped in a run that leaves out the
+tests which use AWS.
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import botocore.handlers
@@ -17,19 +17,10 @@ from parley.kit.aws import AUDIT_EVENT
 TESTS_OF_AWS = "tests/integration/aws/"
 FIXTURE = "used_aws_actions"
 
+_ROOT = Path(__file__).parents[1]
+PRODUCT = (str(_ROOT / "layers/core"), str(_ROOT / "lambdas"))
+
 _collected: set[str] = set()
-_arranging = 0
-
-
-@contextmanager
-def arranging() -> Iterator[None]:
-    """A block in which the test itself prepares AWS: what it calls is not what the product calls."""
-    global _arranging  # noqa: PLW0603 - botocore's and Python's hooks are the process's
-    _arranging += 1
-    try:
-        yield
-    finally:
-        _arranging -= 1
 
 
 @pytest.fixture
@@ -55,10 +46,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _note_botocore_call(model: Any, **_: object) -> None:
-    if not _arranging:
+    if _is_called_by_product():
         _collected.add(f"{model.service_model.signing_name}:{model.name}")
 
 
 def _note_audit_event(event: str, arguments: tuple[object, ...]) -> None:
-    if event == AUDIT_EVENT and not _arranging:
+    if event == AUDIT_EVENT:
         _collected.add(str(arguments[0]))
+
+
+def _is_called_by_product() -> bool:
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(PRODUCT):
+            return True
+        frame = frame.f_back
+    return False

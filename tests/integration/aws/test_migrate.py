@@ -8,7 +8,6 @@ from pydantic import SecretStr
 
 from parley.settings import MigrateSettings
 from parley.wiring.migrate import owner_conninfo
-from tests.aws_actions import arranging
 from tests.integration.aws.conftest import REGION, ROLE
 
 URL = "postgresql://db.example:5432/parley?sslmode=verify-full&sslrootcert=/opt/roots.pem"
@@ -16,9 +15,8 @@ URL = "postgresql://db.example:5432/parley?sslmode=verify-full&sslrootcert=/opt/
 
 def test_the_owner_s_name_and_password_are_the_secret_s(session: boto3.Session, moto_url: str) -> None:
     secret = {"username": "owner", "password": "p w'\\@:/é", "host": "db.example", "port": 5432}
-    with arranging():
-        client = session.client("secretsmanager", endpoint_url=moto_url)
-        arn = client.create_secret(Name="owner", SecretString=json.dumps(secret))["ARN"]
+    client = session.client("secretsmanager", endpoint_url=moto_url)
+    arn = client.create_secret(Name="owner", SecretString=json.dumps(secret))["ARN"]
     settings = MigrateSettings(
         database_url=URL,
         database_secret_arn=arn,

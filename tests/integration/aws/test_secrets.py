@@ -13,7 +13,6 @@ from parley.kit.aws import Aws
 from parley.kit.secrets import SecretUnavailableError, read_secret
 from parley.settings import EngineSettings
 from parley.wiring.engine_key import with_engine_key
-from tests.aws_actions import arranging
 from tests.integration.aws.conftest import REGION, ROLE
 
 PutSecret = Callable[..., str]
@@ -24,11 +23,10 @@ def put_secret(session: boto3.Session, moto_url: str) -> PutSecret:
     """Puts the texts one after the other into a new secret, and gives its ARN."""
 
     def put(name: str, *texts: str) -> str:
-        with arranging():
-            client = session.client("secretsmanager", endpoint_url=moto_url)
-            arn = client.create_secret(Name=name, SecretString=texts[0])["ARN"]
-            for text in texts[1:]:
-                client.put_secret_value(SecretId=arn, SecretString=text)
+        client = session.client("secretsmanager", endpoint_url=moto_url)
+        arn = client.create_secret(Name=name, SecretString=texts[0])["ARN"]
+        for text in texts[1:]:
+            client.put_secret_value(SecretId=arn, SecretString=text)
         return arn
 
     return put
