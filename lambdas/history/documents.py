@@ -86,6 +86,9 @@ def _response_document(response: ResponseFacts) -> dict[str, Any]:
         "id": response_wire_id(response.response_id),
         "status": response.status,
         "model": response.model,
+        # To the millisecond: the page says how long an answer took.
+        "created_at": round(response.began_at.timestamp(), 3),
+        "completed_at": round(response.settled_at.timestamp(), 3) if response.settled_at else None,
         "finish_reason": response.finish_reason,
         "error": _error_document(response.error_code),
         "usage": _usage_document(response),

@@ -135,6 +135,7 @@ async def test_a_running_turn_shows_its_answer_as_the_newest_item(alice: Caller,
 
     answer = listed.json["data"][0]
     assert isinstance(answer.pop("created_at"), int)
+    assert answer["response"].pop("created_at") > 1_700_000_000
     assert answer == {
         "id": turn.item_id,
         "object": "conversation.item",
@@ -146,6 +147,7 @@ async def test_a_running_turn_shows_its_answer_as_the_newest_item(alice: Caller,
             "id": turn.response_id,
             "status": "in_progress",
             "model": "smollm2",
+            "completed_at": None,
             "finish_reason": None,
             "error": None,
             "usage": None,
@@ -170,6 +172,7 @@ async def test_a_settled_answer_keeps_its_id_and_tells_of_its_response(alice: Ca
         "prompt_tokens_details": {"cached_tokens": 3},
     }
     assert (answer["response"]["status"], answer["response"]["finish_reason"]) == ("completed", "stop")
+    assert answer["response"]["completed_at"] >= answer["response"]["created_at"]
     assert question["response"] is None
 
 

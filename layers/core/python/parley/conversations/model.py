@@ -93,6 +93,8 @@ class ResponseFacts:
     response_id: ResponseId
     status: ResponseStatus
     model: str
+    began_at: datetime
+    settled_at: datetime | None = None
     finish_reason: str | None = None
     error_code: str | None = None
     prompt_tokens: int | None = None

@@ -176,7 +176,7 @@ _ENTRIES = """
 SELECT entry.item_id, entry.conversation_id, entry.sequence, entry.type, entry.role, entry.status, entry.content,
     entry.created_at, entry.token_count, entry.tokenizer, entry.response_id, response.status AS response_status,
     response.model, response.finish_reason, response.error_code, response.prompt_tokens, response.cached_tokens,
-    response.completion_tokens
+    response.completion_tokens, response.created_at AS began_at, response.settled_at
 FROM (
     SELECT user_id, item_id, conversation_id, sequence, type, role, status, content, created_at, token_count, tokenizer,
         response_id
@@ -255,6 +255,8 @@ class _ItemRow:
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
+    began_at: datetime | None = None
+    settled_at: datetime | None = None
 
 
 def _new_row(new: NewItem, sequence: int) -> dict[str, Any]:
@@ -288,12 +290,14 @@ def _listed(row: _ItemRow) -> ListedItem:
 
 
 def _response(row: _ItemRow) -> ResponseFacts | None:
-    if row.response_id is None or row.response_status is None or row.model is None:
+    if row.response_id is None or row.response_status is None or row.model is None or row.began_at is None:
         return None
     return ResponseFacts(
         response_id=row.response_id,
         status=row.response_status,
         model=row.model,
+        began_at=row.began_at,
+        settled_at=row.settled_at,
         finish_reason=row.finish_reason,
         error_code=row.error_code,
         prompt_tokens=row.prompt_tokens,
