@@ -114,6 +114,20 @@ def test_a_first_start_that_was_killed_half_way_is_begun_again(own_home: Path):
         assert server_process(server).is_running()
 
 
+def test_a_home_of_before_a_login_was_added_gets_its_password(own_home: Path):
+    files = PostgresFiles(own_home)
+    files.make()
+    before = files.passfile.read_text().splitlines()
+    files.passfile.write_text("\n".join(line for line in before if ":parley_auth:" not in line) + "\n")
+
+    files.make()
+
+    after = files.passfile.read_text().splitlines()
+    assert [line for line in after if ":parley_auth:" not in line] == before[:-1]
+    assert len(files.password_of("parley_auth")) == 48
+    assert files.passfile.stat().st_mode & 0o777 == 0o600
+
+
 def test_lost_passwords_are_told_with_what_to_type(own_home: Path):
     files = PostgresFiles(own_home)
     files.make()

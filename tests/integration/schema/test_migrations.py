@@ -129,6 +129,20 @@ def test_an_owner_who_is_no_superuser_can_migrate_as_on_rds(
         )
 
 
+def test_on_rds_the_functions_sign_in_with_iam_tokens(owner: psycopg.Connection, make_database: MakeDatabase) -> None:
+    owner.execute("CREATE ROLE rds_iam NOLOGIN")
+    try:
+        migrate(make_database())
+        members = owner.execute(
+            "SELECT rolname, rolcanlogin FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member "
+            "WHERE roleid = 'rds_iam'::regrole ORDER BY 1"
+        ).fetchall()
+    finally:
+        owner.execute("DROP ROLE rds_iam")
+
+    assert members == [("parley_app", True), ("parley_auth", True), ("parley_jobs", True)]
+
+
 def _dump(url: str) -> Counter[str]:
     """The statements that make the schema, owners and grants included, whatever order its columns were added in."""
     done = subprocess.run(

@@ -186,3 +186,18 @@ ALTER ROLE parley_auth SET statement_timeout = '3s';
 GRANT CREATE ON SCHEMA public TO parley_keys;
 ALTER FUNCTION find_api_key(bytea) OWNER TO parley_keys;
 REVOKE CREATE ON SCHEMA public FROM parley_keys;
+
+-- On RDS the logins of the functions sign in with IAM tokens and have no password. Their creator, the owner, is a member of
+-- theirs and so of rds_iam: once this has run, RDS takes a token from the owner as well, and its password no more.
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_iam') THEN
+        FOREACH role_name IN ARRAY ARRAY['parley_app', 'parley_jobs', 'parley_auth'] LOOP
+            EXECUTE format('ALTER ROLE %I LOGIN', role_name);
+            EXECUTE format('GRANT rds_iam TO %I', role_name);
+        END LOOP;
+    END IF;
+END
+$$;
