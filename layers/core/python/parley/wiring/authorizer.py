@@ -46,25 +46,17 @@ def create_credentials(settings: AuthorizerSettings) -> Credentials:
 def _connect(settings: AuthorizerSettings) -> psycopg.Connection[Any]:
     import psycopg
 
+    from parley.wiring.database import password_for
+
+    password = password_for(settings, settings.database_url)
     return psycopg.connect(
         settings.database_url,
         autocommit=True,
         prepare_threshold=None,  # RDS Proxy pins a session that prepares statements
         connect_timeout=_CONNECT_TIMEOUT_S,
         tcp_user_timeout=_SILENCE_TIMEOUT_MS,
-        password=_password(settings),
+        password=password() if password else None,
     )
-
-
-def _password(settings: AuthorizerSettings) -> str | None:
-    """A token of the role; None where the URL names a password file."""
-    from psycopg.conninfo import conninfo_to_dict
-
-    if not settings.database_iam_auth:
-        return None
-    parts = conninfo_to_dict(settings.database_url)
-    host, port, user = str(parts["host"]), int(parts.get("port") or 5432), str(parts["user"])
-    return aws_of(settings).database_token(host, port, user)
 
 
 def origin_reader(settings: AuthorizerSettings) -> Callable[[], frozenset[str]] | None:
