@@ -11,8 +11,14 @@ from typing import Any
 from aws_cdk import App, Environment, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from cdk.build import Build, find_build
 from cdk.config import STAGES, ConfigError, StageConfig, load_config
+from cdk.stacks.api import ApiStack
+from cdk.stacks.data import EDGE_REGION, DataStack
 from cdk.stacks.identity import IdentityStack
+from cdk.stacks.network import NetworkStack
+from cdk.stacks.observability import ObservabilityStack
+from cdk.stacks.web import WebStack
 
 _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 
@@ -20,7 +26,8 @@ _CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 def build_app(context: Mapping[str, Any], *, outdir: str | None = None) -> App:
     """The application of the stage that the context names; context from the CLI goes before what is given here.
 
-    Raises: ConfigError when there is no such stage or its file is wrong.
+    `build` in the context names a folder of built artefacts other than where `make build` puts them.
+    Raises: ConfigError when there is no such stage, its file is wrong, or what it runs on is not built.
     """
     # The flags in cdk.json decide what is synthesised, so they hold without the CLI too.
     flags = json.loads(_CDK_JSON.read_text())["context"]
@@ -28,17 +35,26 @@ def build_app(context: Mapping[str, Any], *, outdir: str | None = None) -> App:
     stage = app.node.try_get_context("stage")
     if not stage:
         raise ConfigError(f"stage: is missing; add -c stage={' or -c stage='.join(STAGES)}")
-    add_stacks(app, load_config(stage))
+    config = load_config(stage)
+    add_stacks(app, config, find_build(config.build, app.node.try_get_context("build")))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
 
 
-def add_stacks(app: App, config: StageConfig) -> None:
+def add_stacks(app: App, config: StageConfig, build: Build) -> None:
     """One stack a lifecycle: what is deployed, replaced and kept together."""
+    name = f"parley-{config.stage}"
     env = Environment(account=config.account, region=config.region)
-    IdentityStack(app, f"parley-{config.stage}-identity", config, env)
-    Tags.of(app).add("project", "parley")
-    Tags.of(app).add("stage", config.stage)
+    network = NetworkStack(app, f"{name}-network", config, env)
+    identity = IdentityStack(app, f"{name}-identity", config, env)
+    data = DataStack(app, f"{name}-data", config, env, network)
+    api = ApiStack(app, f"{name}-api", config, env, build=build, network=network, data=data, identity=identity)
+    edge = Environment(account=config.account, region=EDGE_REGION)
+    WebStack(app, f"{name}-web", config, edge, build=build, data=data, identity=identity, api=api)
+    ObservabilityStack(app, f"{name}-observability", config, env, data=data, api=api)
+    for key, value in {"project": "parley", "stage": config.stage}.items():
+        # CDK tags what CloudFormation takes no tags for.
+        Tags.of(app).add(key, value, exclude_resource_types=["AWS::RDS::DBProxyTargetGroup"])
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from aws_cdk import RemovalPolicy
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 Stage = Literal["dev", "prod"]
@@ -34,6 +35,17 @@ def _check_domain_prefix(text: str) -> str:
     return text
 
 
+def _check_engine_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or text.endswith("/"):
+        raise ValueError("must be https://host/path without a slash at its end, such as https://api.example.com/v1")
+    return text
+
+
+def _arn(service: str, resource: str, region: str = "[a-z0-9-]+") -> str:
+    return rf"^arn:aws[a-z-]*:{service}:{region}:\d{{12}}:{resource}$"
+
+
 Origin = Annotated[str, AfterValidator(_check_origin)]
 DomainPrefix = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"), AfterValidator(_check_domain_prefix)
@@ -44,6 +56,97 @@ class _Table(BaseModel):
     """TOML's types as they are, and no key that is not named here."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class BuildConfig(_Table):
+    """What `make build` makes and the functions run on; both must be the same."""
+
+    architecture: Literal["arm64", "x86_64"]
+    python: Literal["3.12", "3.13", "3.14"]
+
+
+class NetworkConfig(_Table):
+    """The VPC. A NAT gateway a zone survives the loss of a zone; one costs a third."""
+
+    availability_zones: Annotated[list[str], Field(min_length=3, max_length=3)]
+    nat_gateways: Annotated[int, Field(ge=1, le=3)]
+    # Private ways to AWS (Secrets Manager, SQS, Logs, ECR), billed by zone and hour; without them calls leave by the NAT.
+    interface_endpoints: bool
+
+
+class DatabaseConfig(_Table):
+    """Postgres behind RDS Proxy: one instance, or a Multi-AZ DB cluster of a writer and two readable standbys."""
+
+    multi_az_cluster: bool
+    instance_class: Annotated[str, StringConstraints(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")]
+    storage_gb: Annotated[int, Field(ge=20, le=65536)]
+    # One for one through the proxy (FACTS: whether a session is pinned is not documented), so this bounds concurrent turns.
+    max_connections: Annotated[int, Field(ge=50, le=16000)]
+    backup_days: Annotated[int, Field(ge=1, le=35)]
+    # For a cluster, whose gp3 volumes have 12,000 from 400 GB on.
+    iops: Annotated[int, Field(ge=1000, le=256000)] | None = None
+
+    @model_validator(mode="after")
+    def _cluster_names_iops(self) -> Self:
+        if self.multi_az_cluster != (self.iops is not None):
+            raise ValueError("iops: set it for a cluster, and only there")
+        return self
+
+
+class CacheConfig(_Table):
+    """Valkey in cluster mode."""
+
+    node_type: Annotated[str, StringConstraints(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")]
+    shards: Annotated[int, Field(ge=1, le=90)]
+    replicas_per_shard: Annotated[int, Field(ge=0, le=5)]
+    snapshot_days: Annotated[int, Field(ge=0, le=35)]
+
+
+class EngineConfig(_Table):
+    """Any server with OpenAI's protocol. `api_key_secret_arn` names a secret whose whole text is the key."""
+
+    url: Annotated[str, AfterValidator(_check_engine_url)]
+    context_tokens: Annotated[int, Field(ge=256)]
+    api_key_secret_arn: Annotated[str, StringConstraints(pattern=_arn("secretsmanager", "secret:.+"))] | None = None
+
+
+class ApiConfig(_Table):
+    """The REST API and the functions behind it."""
+
+    requests_per_s: Annotated[int, Field(ge=1)]
+    burst: Annotated[int, Field(ge=1)]
+    chat_memory_mb: Annotated[int, Field(ge=256, le=10240)]
+    # A turn that takes longer is cut and kept as it is; the function's timeout is 30 s more, and 900 s at most.
+    turn_deadline_s: Annotated[int, Field(ge=30, le=870)] = 600
+    # Executions that chat may have at once and that nothing else in the account can take; absent: the account's pool.
+    chat_concurrency: Annotated[int, Field(ge=1)] | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_days: Literal[7, 30, 90, 365]
+
+
+class WebConfig(_Table):
+    """CloudFront. Without a domain the page is at https://<something>.cloudfront.net."""
+
+    domain: Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")] | None = None
+    # CloudFront takes certificates of us-east-1 only, whatever the region of the rest.
+    certificate_arn: (
+        Annotated[str, StringConstraints(pattern=_arn("acm", "certificate/.+", region="us-east-1"))] | None
+    ) = None
+    requests_per_5_min_per_ip: Annotated[int, Field(ge=10)]
+    # Raise it by one to make CloudFront read the origin secret again after it was rotated (docs/operations/origin-secret.md).
+    origin_secret_generation: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _certificate_for_domain(self) -> Self:
+        if (self.domain is None) != (self.certificate_arn is None):
+            raise ValueError("domain, certificate_arn: set both or none")
+        return self
+
+
+class AlarmsConfig(_Table):
+    """Who hears of alarms. The address must confirm a mail from SNS once."""
+
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
 class IdentityConfig(_Table):
@@ -67,13 +170,49 @@ class StageConfig(_Table):
     account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")] | None = None
     # Whether users, conversations and keys outlive the stack, and the stack a mistaken `cdk destroy`.
     retain_data: bool
+    build: BuildConfig
+    network: NetworkConfig
+    database: DatabaseConfig
+    cache: CacheConfig
     identity: IdentityConfig
+    engine: EngineConfig
+    api: ApiConfig
+    web: WebConfig
+    alarms: AlarmsConfig
 
     @model_validator(mode="after")
     def _keep_what_users_rely_on(self) -> Self:
-        if self.stage == "prod" and not self.retain_data:
-            raise ValueError("retain_data: must be true in prod")
+        if self.stage == "prod":
+            _require_of_prod("retain_data: must be true", self.retain_data)
+            _require_of_prod("database.multi_az_cluster: must be true", self.database.multi_az_cluster)
+            _require_of_prod("network.nat_gateways: must be 3", self.network.nat_gateways == 3)
+            _require_of_prod("cache.replicas_per_shard: must be 1 or more", self.cache.replicas_per_shard > 0)
+            _require_of_prod("web.domain: is missing", self.web.domain is not None)
         return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        zones = self.network.availability_zones
+        if len(set(zones)) < 3 or not all(zone.startswith(self.region) for zone in zones):
+            raise ValueError(f"network.availability_zones: must be three zones of {self.region}")
+        if self.web.domain and f"https://{self.web.domain}" not in self.identity.page_origins:
+            raise ValueError(f"identity.page_origins: must name https://{self.web.domain}, which is web.domain")
+        return self
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        """What becomes of data when its resource leaves the stack."""
+        return RemovalPolicy.RETAIN if self.retain_data else RemovalPolicy.DESTROY
+
+    @property
+    def sign_in_origin(self) -> str:
+        """Where the hosted sign-in page is."""
+        return f"https://{self.identity.domain_prefix}.auth.{self.region}.amazoncognito.com"
+
+
+def _require_of_prod(said: str, holds: bool) -> None:
+    if not holds:
+        raise ValueError(f"{said} in prod")
 
 
 def load_config(stage: str, folder: Path = _FOLDER) -> StageConfig:

@@ -1,6 +1,7 @@
 """Each stage, synthesised once."""
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -9,8 +10,11 @@ import pytest
 from aws_cdk.assertions import Template
 
 from cdk.application import build_app
+from cdk.config import load_config
 
+FindBuild = Callable[[str], Path]
 FindAssembly = Callable[[str], Path]
+FUNCTIONS = ("accounts", "authorizer", "chat", "history", "jobs", "migrate")
 FindTemplate = Callable[[str, str], Template]
 
 
@@ -20,13 +24,38 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def find_assembly(tmp_path_factory: pytest.TempPathFactory) -> FindAssembly:
+def fake_build(tmp_path_factory: pytest.TempPathFactory, root: Path) -> FindBuild:
+    """A folder laid out as `make build` does it for a stage, with hardly anything in it: synth does not look inside."""
+
+    @cache
+    def make(stage: str) -> Path:
+        folder, config = tmp_path_factory.mktemp("build"), load_config(stage).build
+        for name in FUNCTIONS:
+            _write(folder / "functions" / name / "lambdas" / name / "main.py", f"# {name}\n")
+        _write(folder / "layers/deps/python/package.py", "")
+        migrations = "layers/core/python/parley/migrations"
+        shutil.copytree(root / migrations, folder / migrations, ignore=shutil.ignore_patterns("__pycache__"))
+        _write(folder / "web/index.html", "<!doctype html>\n")
+        _write(folder / "web/assets/page-0123abcd.js", "")
+        _write(folder / "manifest.json", json.dumps({"arch": config.architecture, "python": config.python}))
+        return folder
+
+    return make
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+@pytest.fixture(scope="session")
+def find_assembly(tmp_path_factory: pytest.TempPathFactory, fake_build: FindBuild) -> FindAssembly:
     """The folder with what a stage synthesises to."""
 
     @cache
     def find(stage: str) -> Path:
         outdir = tmp_path_factory.mktemp(stage)
-        build_app({"stage": stage}, outdir=str(outdir)).synth()
+        build_app({"stage": stage, "build": str(fake_build(stage))}, outdir=str(outdir)).synth()
         return outdir
 
     return find

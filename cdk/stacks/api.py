@@ -1,0 +1,252 @@
+"""What is deployed every week: the functions, the API in front of them, and the clock behind them."""
+
+# jsii's classes and their own interfaces disagree on names of parameters.
+# pyright: reportArgumentType=false
+
+import json
+
+from aws_cdk import Duration, Environment, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from constructs import Construct
+
+from cdk.build import Build
+from cdk.config import StageConfig
+from cdk.constructs.api import Api
+from cdk.constructs.migration import Migrations
+from cdk.constructs.python_function import PythonFunction, create_platform
+from cdk.stacks.data import JOBS_TIMEOUT_S, DataStack
+from cdk.stacks.identity import IdentityStack
+from cdk.stacks.network import NetworkStack
+
+# Lambda Web Adapter 1.0.0, published by AWS in its own account: https://github.com/awslabs/aws-lambda-web-adapter
+_ADAPTER_ACCOUNT = "753240598075"
+_ADAPTER_VERSION = 27
+# Buffered functions: API Gateway hangs up at 29 s.
+_BUFFERED_TIMEOUT_S = 28
+# A turn settles within this after its deadline.
+_SETTLE_S = 30
+
+
+class ApiStack(Stack):
+    """Holds no data: it can be deleted and made again."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        config: StageConfig,
+        env: Environment,
+        *,
+        build: Build,
+        network: NetworkStack,
+        data: DataStack,
+        identity: IdentityStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            name,
+            env=env,
+            description="Parley: functions and API",
+            termination_protection=config.retain_data,
+        )
+        self._config = config
+        self._network = network
+        self._data = data
+        self._platform = create_platform(self, config, build, network.vpc)
+        self.chat = self._create_chat()
+        self.history = self._create_history()
+        self.accounts = self._create_accounts()
+        self.authorizer = self._create_authorizer(identity)
+        self.jobs = self._create_jobs()
+        self.migrate = self._create_migrate()
+        self.functions = (self.chat, self.history, self.accounts, self.authorizer, self.jobs, self.migrate)
+        self._migrate_around_new_code(build)
+        self.api = Api(
+            self,
+            "Api",
+            config=config,
+            authorizer=self.authorizer,
+            functions={"chat": self.chat, "history": self.history, "accounts": self.accounts},
+        )
+
+    def _create_chat(self) -> PythonFunction:
+        engine, limits = self._config.engine, self._config.api
+        key = engine.api_key_secret_arn
+        return PythonFunction(
+            self,
+            "chat",
+            platform=self._platform,
+            handler="run.sh",
+            extra_layers=[self._web_adapter()],
+            memory_mb=limits.chat_memory_mb,
+            timeout_s=limits.turn_deadline_s + _SETTLE_S,
+            concurrency=limits.chat_concurrency,
+            security_groups=[
+                self._network.database_clients,
+                self._network.cache_clients,
+                self._network.https_clients,
+            ],
+            environment={
+                **self._database("parley_app"),
+                **self._valkey("chat"),
+                "ENGINE_URL": engine.url,
+                "ENGINE_CONTEXT_TOKENS": str(engine.context_tokens),
+                **({"ENGINE_API_KEY_SECRET_ARN": key} if key else {}),
+                "TURN_DEADLINE_S": str(limits.turn_deadline_s),
+                "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
+                "AWS_LWA_INVOKE_MODE": "response_stream",
+                "AWS_LWA_PORT": "8000",
+                "AWS_LWA_READINESS_CHECK_PATH": "/healthz",
+            },
+            statements=[
+                self._data.database.connect_statement("parley_app"),
+                self._data.cache.connect_statement("chat"),
+                *([_read_secret(key)] if key else []),
+            ],
+        )
+
+    def _create_history(self) -> PythonFunction:
+        reader = self._data.database.reader_url("parley_app")
+        return PythonFunction(
+            self,
+            "history",
+            platform=self._platform,
+            memory_mb=512,
+            timeout_s=_BUFFERED_TIMEOUT_S,
+            security_groups=[self._network.database_clients],
+            environment={**self._database("parley_app"), **({"DATABASE_READER_URL": reader} if reader else {})},
+            statements=[self._data.database.connect_statement("parley_app")],
+        )
+
+    def _create_accounts(self) -> PythonFunction:
+        return PythonFunction(
+            self,
+            "accounts",
+            platform=self._platform,
+            memory_mb=512,
+            timeout_s=_BUFFERED_TIMEOUT_S,
+            security_groups=[self._network.database_clients],
+            environment=self._database("parley_app"),
+            statements=[self._data.database.connect_statement("parley_app")],
+        )
+
+    def _create_authorizer(self, identity: IdentityStack) -> PythonFunction:
+        secret_arn = self._data.origin_secret.secret_arn
+        return PythonFunction(
+            self,
+            "authorizer",
+            platform=self._platform,
+            memory_mb=512,
+            # API Gateway gives an authorizer 30 s; a client should know sooner.
+            timeout_s=10,
+            security_groups=[self._network.database_clients, self._network.https_clients],
+            environment={
+                **self._database("parley_auth"),
+                "OIDC_ISSUER": identity.issuer,
+                "OIDC_ISSUER_NAME": "cognito",
+                "OIDC_AUDIENCE": identity.page_client.user_pool_client_id,
+                "ORIGIN_SECRET_ARN": secret_arn,
+            },
+            statements=[self._data.database.connect_statement("parley_auth"), _read_secret(secret_arn)],
+        )
+
+    def _create_jobs(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "jobs",
+            platform=self._platform,
+            memory_mb=512,
+            timeout_s=JOBS_TIMEOUT_S,
+            security_groups=[self._network.database_clients, self._network.cache_clients],
+            environment={**self._database("parley_jobs"), **self._valkey("jobs")},
+            statements=[
+                self._data.database.connect_statement("parley_jobs"),
+                self._data.cache.connect_statement("jobs"),
+            ],
+        )
+        function.alias.add_event_source(
+            event_sources.SqsEventSource(
+                self._data.jobs, batch_size=1, max_concurrency=2, report_batch_item_failures=True
+            )
+        )
+        scheduler.Schedule(
+            self,
+            "Sweep",
+            description="Settles turns whose process is gone",
+            schedule=scheduler.ScheduleExpression.rate(Duration.minutes(1)),
+            target=targets.SqsSendMessage(
+                self._data.jobs,
+                input=scheduler.ScheduleTargetInput.from_text(json.dumps({"job": "sweep"})),
+                # The next minute brings another.
+                max_event_age=Duration.minutes(1),
+                retry_attempts=1,
+                dead_letter_queue=self._data.dead_letters,
+            ),
+        )
+        return function
+
+    def _create_migrate(self) -> PythonFunction:
+        database = self._data.database
+        return PythonFunction(
+            self,
+            "migrate",
+            platform=self._platform,
+            memory_mb=512,
+            timeout_s=900,
+            security_groups=[self._network.database_clients, self._network.https_clients],
+            environment={"DATABASE_URL": database.url(""), "DATABASE_SECRET_ARN": database.owner_secret_arn},
+            statements=[
+                _read_secret(database.owner_secret_arn),
+                iam.PolicyStatement(
+                    actions=["kms:Decrypt"],
+                    resources=[self._data.key.key_arn],
+                    conditions={"StringEquals": {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}},
+                ),
+            ],
+        )
+
+    def _migrate_around_new_code(self, build: Build) -> None:
+        """`pre`, then every alias moves to its new version, then `post`: both versions of the code run meanwhile."""
+        migrations = Migrations(
+            self,
+            "Migrations",
+            function=self.migrate,
+            folder=build.migrations,
+            log_days=self._config.api.log_days,
+        )
+        before, after = migrations.run("pre"), migrations.run("post")
+        for function in self.functions:
+            if function is not self.migrate:
+                function.alias.node.add_dependency(before)
+                after.node.add_dependency(function.alias)
+
+    def _database(self, role: str) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self._data.database.url(role),
+            "DATABASE_IAM_AUTH": "true",
+            # One process, one request at a time; the second is for what settles beside it.
+            "DATABASE_POOL_SIZE": "2",
+        }
+
+    def _valkey(self, function: str) -> dict[str, str]:
+        cache = self._data.cache
+        return {
+            "VALKEY_URL": cache.url,
+            "VALKEY_IAM_USER": cache.user_id(function),
+            "VALKEY_CLUSTER_NAME": cache.id,
+        }
+
+    def _web_adapter(self) -> lambda_.ILayerVersion:
+        suffix = "Arm64" if self._config.build.architecture == "arm64" else "X86"
+        name = f"LambdaAdapterLayer{suffix}:{_ADAPTER_VERSION}"
+        # Spelt out: CDK hashes this text into the name of chat's version, and the number of a token in it would change that.
+        arn = f"arn:aws:lambda:{self._config.region}:{_ADAPTER_ACCOUNT}:layer:{name}"
+        return lambda_.LayerVersion.from_layer_version_arn(self, "WebAdapter", arn)
+
+
+def _read_secret(arn: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[arn])

@@ -1,0 +1,94 @@
+"""What must not be lost, and what waits: Postgres, Valkey, the queue of jobs, and the secret of the origin."""
+
+# jsii's classes and their own interfaces disagree on names of parameters.
+# pyright: reportArgumentType=false
+
+from aws_cdk import Duration, Environment, Fn, RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk.config import StageConfig
+from cdk.constructs.cache import Cache
+from cdk.constructs.database import Database
+from cdk.nag import acknowledge
+from cdk.stacks.network import NetworkStack
+
+EDGE_REGION = "us-east-1"
+JOBS_TIMEOUT_S = 120
+
+
+class DataStack(Stack):
+    """In production everything in it stays when the stack goes."""
+
+    def __init__(
+        self, scope: Construct, name: str, config: StageConfig, env: Environment, network: NetworkStack
+    ) -> None:
+        super().__init__(
+            scope,
+            name,
+            env=env,
+            description="Parley: Postgres, Valkey, queues and secrets",
+            termination_protection=config.retain_data,
+        )
+        self.key = kms.Key(
+            self,
+            "Key",
+            description="Parley: data at rest",
+            enable_key_rotation=True,
+            # What it has encrypted is lost without it, snapshots included.
+            removal_policy=config.removal_policy,
+        )
+        self.database = Database(self, "Database", config=config, network=network, key=self.key)
+        self.cache = Cache(self, "Cache", config=config, network=network, key=self.key, users=("chat", "jobs"))
+        self.dead_letters = _create_dead_letters(self)
+        self.jobs = sqs.Queue(
+            self,
+            "Jobs",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            # AWS asks for six times the function's timeout.
+            visibility_timeout=Duration.seconds(6 * JOBS_TIMEOUT_S),
+            # A sweep that nobody came to do is not worth doing late: the next minute brings another.
+            retention_period=Duration.days(1),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=3),
+        )
+        self.origin_secret = _create_origin_secret(self, config)
+
+    @property
+    def origin_secret_arn_at_edge(self) -> str:
+        """The same secret where CloudFront's stack can resolve it."""
+        if self.region == EDGE_REGION:
+            return self.origin_secret.secret_arn
+        name = Fn.select(6, Fn.split(":", self.origin_secret.secret_arn))
+        return f"arn:{self.partition}:secretsmanager:{EDGE_REGION}:{self.account}:secret:{name}"
+
+
+def _create_dead_letters(stack: Stack) -> sqs.Queue:
+    queue = sqs.Queue(
+        stack,
+        "DeadLetters",
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(14),
+    )
+    acknowledge(queue, {"AwsSolutions-SQS3": "It is the dead-letter queue itself; an alarm watches it."})
+    return queue
+
+
+def _create_origin_secret(stack: Stack, config: StageConfig) -> secretsmanager.Secret:
+    secret = secretsmanager.Secret(
+        stack,
+        "OriginSecret",
+        description="What CloudFront sends as x-parley-origin and the authorizer asks for",
+        generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+        replica_regions=([] if config.region == EDGE_REGION else [secretsmanager.ReplicaRegion(region=EDGE_REGION)]),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    rotation = (
+        "CloudFront takes a new value only with a deployment, so it is rotated with one, by the steps in "
+        "docs/operations/origin-secret.md; the authorizer takes the previous value meanwhile."
+    )
+    acknowledge(secret, {"AwsSolutions-SMG4": rotation})
+    return secret

@@ -1,0 +1,107 @@
+"""Who hears of trouble, and one page that shows how it goes."""
+
+# jsii's classes and their own interfaces disagree on names of parameters.
+# pyright: reportArgumentType=false
+
+from aws_cdk import Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from cdk import watches
+from cdk.config import StageConfig
+from cdk.constructs.alarms import add_alarms
+from cdk.stacks.api import ApiStack
+from cdk.stacks.data import DataStack
+
+
+class ObservabilityStack(Stack):
+    """Alarms on what exists, each with someone to tell and a runbook."""
+
+    def __init__(
+        self, scope: Construct, name: str, config: StageConfig, env: Environment, *, data: DataStack, api: ApiStack
+    ) -> None:
+        super().__init__(
+            scope,
+            name,
+            env=env,
+            description="Parley: alarms and dashboard",
+            termination_protection=config.retain_data,
+        )
+        self._data, self._api = data, api
+        self.topic = _create_topic(self, config)
+        watched = watches.all_watches(api.api, api.functions, data.database, (data.jobs, data.dead_letters))
+        alarms = add_alarms(self, config.stage, watched, self.topic)
+        self._create_dashboard(config, alarms)
+
+    def _create_dashboard(self, config: StageConfig, alarms: list[cloudwatch.Alarm]) -> None:
+        dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=f"parley-{config.stage}",
+            default_interval=Duration.hours(3),
+        )
+        api, data = self._api.api, self._data
+        functions = [each.function for each in self._api.functions]
+        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=4))
+        dashboard.add_widgets(
+            _graph("Requests", [watches.api_metric(api, "Count", "Sum")]),
+            _graph("Errors", [watches.api_metric(api, each, "Sum") for each in ("4XXError", "5XXError")]),
+            _graph("Latency, ms", [watches.api_metric(api, "Latency", each) for each in ("p50", "p95", "p99")]),
+        )
+        dashboard.add_widgets(
+            _graph("Concurrent executions", [_concurrency(each.function_name) for each in self._api.functions]),
+            _graph("Function errors", [each.metric_errors(statistic="Sum") for each in functions]),
+            _graph("Function duration p95, ms", [each.metric_duration(statistic="p95") for each in functions]),
+        )
+        pinned = "DatabaseConnectionsCurrentlySessionPinned"
+        dashboard.add_widgets(
+            _graph(
+                "Connections",
+                [
+                    watches.database_metric(data.database, "DatabaseConnections", "Maximum"),
+                    watches.proxy_metric(data.database, "ClientConnections", "Maximum"),
+                    watches.proxy_metric(data.database, pinned, "Maximum"),
+                ],
+            ),
+            _graph("Database CPU, %", [watches.database_metric(data.database, "CPUUtilization", "Maximum")]),
+            _graph(
+                "Jobs",
+                [
+                    data.jobs.metric_approximate_age_of_oldest_message(statistic="Maximum"),
+                    data.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
+                ],
+            ),
+        )
+
+
+def _graph(title: str, metrics: list[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=metrics, width=8, height=6)
+
+
+def _concurrency(function_name: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/Lambda",
+        metric_name="ConcurrentExecutions",
+        dimensions_map={"FunctionName": function_name},
+        statistic="Maximum",
+    )
+
+
+def _create_topic(stack: Stack, config: StageConfig) -> sns.Topic:
+    key = kms.Key(
+        stack,
+        "Key",
+        description="Parley: alarms on their way",
+        enable_key_rotation=True,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    # CloudWatch may not use the key that AWS manages for SNS.
+    key.grant_encrypt_decrypt(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
+    topic = sns.Topic(stack, "Alarms", display_name=f"Parley {config.stage}", master_key=key, enforce_ssl=True)
+    topic.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
+    topic.add_subscription(subscriptions.EmailSubscription(config.alarms.email))
+    return topic

@@ -1,0 +1,152 @@
+"""What is watched of each part. A later part adds a function here, beside the metrics it emits."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
+
+from cdk.constructs.alarms import Watch
+from cdk.constructs.api import STAGE_NAME, Api
+from cdk.constructs.database import Database
+from cdk.constructs.python_function import PythonFunction
+
+_MINUTE = Duration.minutes(1)
+_FIVE_MINUTES = Duration.minutes(5)
+
+
+def api_metric(api: Api, name: str, statistic: str, period: Duration = _FIVE_MINUTES) -> cloudwatch.Metric:
+    dimensions = {"ApiName": api.name, "Stage": STAGE_NAME}
+    return cloudwatch.Metric(
+        namespace="AWS/ApiGateway", metric_name=name, dimensions_map=dimensions, statistic=statistic, period=period
+    )
+
+
+def watch_api(api: Api) -> list[Watch]:
+    """The mission's own numbers: 99.5 % of answers succeed, and 95 % of them are complete within 30 s."""
+    return [
+        Watch(
+            "api-errors",
+            # An average of zeros and ones: the share of answers that were 5xx.
+            api_metric(api, "5XXError", "Average", _MINUTE),
+            0.005,
+            "api-errors",
+            "More than 0.5 % of answers were 5xx for 5 minutes.",
+            periods=5,
+        ),
+        Watch(
+            "api-latency",
+            api_metric(api, "Latency", "p95"),
+            30_000,
+            "api-latency",
+            "5 % of answers took more than 30 s, streams included, for 15 minutes.",
+            periods=3,
+        ),
+    ]
+
+
+def watch_function(function: PythonFunction) -> list[Watch]:
+    name = function.name
+    metric = function.function
+    return [
+        Watch(
+            f"{name}-errors",
+            metric.metric_errors(period=_FIVE_MINUTES, statistic="Sum"),
+            0,
+            "function-errors",
+            f"The {name} function crashed or timed out.",
+        ),
+        Watch(
+            f"{name}-throttles",
+            metric.metric_throttles(period=_MINUTE, statistic="Sum"),
+            0,
+            "function-throttles",
+            f"Lambda refused to run the {name} function for 2 minutes: no concurrency left.",
+            periods=2,
+        ),
+        Watch(
+            f"{name}-duration",
+            metric.metric_duration(period=_FIVE_MINUTES, statistic="p99"),
+            0.8 * function.timeout_s * 1000,
+            "function-duration",
+            f"1 % of runs of the {name} function came within a fifth of its timeout of {function.timeout_s} s.",
+        ),
+    ]
+
+
+def proxy_metric(database: Database, name: str, statistic: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/RDS",
+        metric_name=name,
+        dimensions_map={"ProxyName": database.id},
+        statistic=statistic,
+        period=_MINUTE,
+    )
+
+
+def database_metric(database: Database, name: str, statistic: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/RDS",
+        metric_name=name,
+        dimensions_map=database.metric_dimensions,
+        statistic=statistic,
+        period=_MINUTE,
+    )
+
+
+def watch_database(database: Database) -> list[Watch]:
+    limit = database.max_connections
+    return [
+        Watch(
+            "database-connections",
+            database_metric(database, "DatabaseConnections", "Maximum"),
+            # The proxy stops at 90 %.
+            0.8 * limit,
+            "database-connections",
+            f"More than 80 % of the {limit} connections of the database were in use for 5 minutes.",
+            periods=5,
+            missing="missing",
+        ),
+        Watch(
+            "database-pinned-sessions",
+            proxy_metric(database, "DatabaseConnectionsCurrentlySessionPinned", "Maximum"),
+            0.5 * limit,
+            "database-pinning",
+            "The proxy keeps more than half of the connections for one client each, instead of sharing them.",
+            periods=5,
+        ),
+    ]
+
+
+def watch_queues(jobs: sqs.Queue, dead_letters: sqs.Queue) -> list[Watch]:
+    return [
+        Watch(
+            "dead-letters",
+            dead_letters.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum"),
+            0,
+            "dead-letters",
+            "A job failed three times and was put aside.",
+        ),
+        Watch(
+            "queue-age",
+            jobs.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
+            300,
+            "queue-age",
+            "A job has waited for more than 5 minutes: turns of processes that are gone are not settled.",
+            periods=3,
+        ),
+    ]
+
+
+def all_watches(
+    api: Api,
+    functions: Sequence[PythonFunction],
+    database: Database,
+    queues: tuple[sqs.Queue, sqs.Queue],
+) -> list[Watch]:
+    return [
+        *watch_api(api),
+        *(watch for function in functions for watch in watch_function(function)),
+        *watch_database(database),
+        *watch_queues(*queues),
+    ]
