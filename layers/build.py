@@ -16,7 +16,7 @@ from pathlib import Path
 from layers.compiled import compile_sources, find_compiler
 from layers.deps.install import install, read_requirements
 from layers.errors import BuildError
-from layers.folders import copy_sources, digest, settle, size_bytes
+from layers.folders import copy_sources, digest, locked, settle, size_bytes
 from layers.target import ARCHITECTURES, PYTHONS, Target
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +41,12 @@ class Step:
 def build(target: Target, output: Path, root: Path = ROOT, say: Say = print) -> Path:
     """The folder with what `target` needs, made of the sources in `root`. Raises: BuildError."""
     folder = output / str(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock"):
+        return _build(target, folder, root, say)
+
+
+def _build(target: Target, folder: Path, root: Path, say: Say) -> Path:
     compiler = find_compiler(target.python)
     say(f"{folder}: for Lambda on {target.architecture} with Python {target.python}")
     if compiler is None:
@@ -50,6 +56,7 @@ def build(target: Target, output: Path, root: Path = ROOT, say: Say = print) -> 
         )
     for step in _steps(target, folder, root, compiler, say):
         _run(step, folder / ".stamps", say)
+    _forget_removed(folder / "functions", _function_names(root))
     sizes = _check_sizes(folder, say)
     manifest = {
         "arch": target.architecture,
@@ -135,6 +142,12 @@ def _run(step: Step, stamps: Path, say: Say) -> None:
     stamps.mkdir(exist_ok=True)
     stamp.write_text(step.inputs)
     say(f"  {step.name:<12} made in {time.monotonic() - started_at:.1f} s")
+
+
+def _forget_removed(functions: Path, names: list[str]) -> None:
+    for folder in functions.iterdir():
+        if folder.name not in names:
+            shutil.rmtree(folder)
 
 
 def _check_sizes(folder: Path, say: Say) -> Mapping[str, int]:

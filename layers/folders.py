@@ -1,9 +1,11 @@
 """Folders whose bytes, times and modes are the same on every machine, so that an unchanged asset stays the same asset."""
 
+import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 # The first moment a zip file can name.
@@ -21,6 +23,14 @@ def settle(folder: Path) -> None:
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() or path.suffix == ".sh" else 0o644)
         os.utime(path, (_EPOCH_S, _EPOCH_S))
+
+
+@contextmanager
+def locked(file: Path) -> Generator[None]:
+    """One process at a time; the others wait. The lock goes with its process, however that ends."""
+    with file.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def size_bytes(folder: Path) -> int:
