@@ -129,8 +129,7 @@ async def test_the_limit_holds_when_all_are_made_at_once(alice: Caller) -> None:
     replies = await asyncio.gather(*(alice.post(KEYS, {"name": f"key {number}"}) for number in range(30)))
 
     statuses = sorted(reply.status for reply in replies)
-    # The pool of the tests has four connections; who waits too long for one is told to come back.
-    assert statuses.count(200) + statuses.count(503) <= 30
+    # There are four connections; on a busy machine some wait for one too long and are told to come back.
     assert set(statuses) <= {200, 400, 503}
     assert len(await names(alice, limit=100)) == statuses.count(200) <= 20
 

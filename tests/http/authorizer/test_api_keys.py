@@ -1,10 +1,12 @@
 """API keys at the authorizer, before the real database as its own login."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -21,6 +23,7 @@ from parley.ids import UserId, new_uuid
 from parley.kit.postgres import Pool, open_pool
 from parley.settings import AuthorizerSettings
 from parley.wiring.authorizer import Credentials, create_credentials
+from tests.integration.aws.tls_postgres import running_tls_postgres
 
 ARN = "arn:aws:execute-api:eu-central-1:1:a/live/GET/v1/models"
 
@@ -156,6 +159,28 @@ async def test_the_log_never_holds_a_key(handler: Handler, caplog):
     logged = str([vars(record) for record in caplog.records])
     assert "credential_refused" in logged
     assert secret not in logged
+
+
+async def test_when_deployed_it_signs_in_with_a_token_of_its_role(tmp_path: Path):
+    async with running_tls_postgres(tmp_path) as server:
+        url = f"postgresql://parley_auth@localhost:{server.port}/parley?sslmode=verify-full&sslrootcert={server.authority}"
+        environment = {
+            **settings(url).model_dump(exclude_none=True),
+            "database_iam_auth": True,
+            "aws_region": "eu-central-1",
+            "aws_access_key_id": "any",
+            "aws_secret_access_key": "any",
+        }
+        # The server knows how to sign in and no SQL.
+        with (
+            closing(create_credentials(AuthorizerSettings.model_validate(environment))) as credentials,
+            pytest.raises((psycopg.Error, StorageUnavailable)),
+        ):
+            await asyncio.to_thread(credentials.identify, new_secret().text)
+
+    user, token = server.sign_ins[0]
+    assert user == "parley_auth"
+    assert token.startswith(f"localhost:{server.port}/?Action=connect&DBUser=parley_auth&X-Amz-Algorithm")
 
 
 def test_tokens_do_not_pay_for_the_database_s_library():
