@@ -22,6 +22,7 @@ from parley.edge.errors import json_response
 from parley.edge.requests import identity_of
 from parley.errors import NotFound
 from parley.ids import ConversationId, UserId, conversation_wire_id, parse_conversation_id
+from parley.kit.postgres import Pool
 from parley.wiring.history import History
 
 router = APIRouter(prefix="/v1/conversations")
@@ -31,6 +32,16 @@ T = TypeVar("T")
 
 def _history(request: Request) -> History:
     return request.app.state.history
+
+
+def _pool_to_list(request: Request) -> Pool:
+    """A standby for whoever says that an answer a moment old will do (RFC 9111, 5.2.1.2); else the writer.
+
+    So nobody misses what he has just written, whichever function wrote it: fresh is what one gets without asking.
+    """
+    directives = request.headers.get("cache-control", "").lower().split(",")
+    takes_stale = any(each.strip().partition("=")[0] == "max-stale" for each in directives)
+    return _history(request).reader if takes_stale else _history(request).pool
 
 
 def _user_id(request: Request) -> UserId:
@@ -57,6 +68,7 @@ def _after(text: str | None, parse: Callable[[str], T]) -> T | None:
 
 
 HistoryOf = Annotated[History, Depends(_history)]
+PoolToList = Annotated[Pool, Depends(_pool_to_list)]
 User = Annotated[UserId, Depends(_user_id)]
 ConversationOf = Annotated[ConversationId, Depends(_conversation_id)]
 ItemOf = Annotated[ItemKey, Depends(_item_key)]
@@ -72,10 +84,10 @@ async def create_conversation(request: Request, history: HistoryOf, user_id: Use
 
 @router.get("")
 async def list_conversations(
-    query: Annotated[ConversationsQuery, Query()], history: HistoryOf, user_id: User
+    query: Annotated[ConversationsQuery, Query()], pool: PoolToList, user_id: User
 ) -> Response:
     after = _after(query.after, parse_conversation_id)
-    page = await service.list_conversations(history.pool, user_id, limit=query.limit, after=after)
+    page = await service.list_conversations(pool, user_id, limit=query.limit, after=after)
     return json_response(list_document(page, conversation_document))
 
 
@@ -110,10 +122,10 @@ async def add_items(request: Request, conversation_id: ConversationOf, history: 
 
 @router.get("/{conversation_id}/items")
 async def list_items(
-    query: Annotated[ItemsQuery, Query()], conversation_id: ConversationOf, history: HistoryOf, user_id: User
+    query: Annotated[ItemsQuery, Query()], conversation_id: ConversationOf, pool: PoolToList, user_id: User
 ) -> Response:
     part = ItemQuery(limit=query.limit, after=_after(query.after, parse_item_id), order=query.order)
-    page = await service.list_items(history.pool, user_id, conversation_id, part)
+    page = await service.list_items(pool, user_id, conversation_id, part)
     return json_response(list_document(page, item_document))
 
 

@@ -1,6 +1,6 @@
 """API Gateway's part: REST proxy events, and an ASGI call as Mangum makes it of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -74,6 +74,7 @@ class Api:
         query: bytes = b"",
         user_id: UserId | None = None,
         verdict: Mapping[str, str] | None = None,
+        added_headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> Reply:
         scope: dict[str, Any] = {
             "type": "http",
@@ -85,7 +86,7 @@ class Api:
             "raw_path": None,
             "root_path": "",
             "query_string": query,
-            "headers": [(b"host", b"api.example.com"), (b"content-type", b"application/json")],
+            "headers": [(b"host", b"api.example.com"), (b"content-type", b"application/json"), *added_headers],
             "server": ("api.example.com", 443),
             "client": ("127.0.0.1", 0),
             "aws.event": {"requestContext": request_context(user_id, verdict)},

@@ -133,10 +133,16 @@ class ChatSettings(DatabaseSettings, ValkeySettings, EngineSettings, TurnSetting
 
 
 class HistorySettings(DatabaseSettings):
-    """The history function. `database_reader_url` leads to standbys: a moment behind, and for reads that may be."""
+    """The history function. `database_reader_url` leads to standbys, which lists may be read from that may be a moment old."""
 
     database_reader_url: str | None = None
     message_limit_bytes: int = Field(default=256 * 1024, ge=1)
+
+    @model_validator(mode="after")
+    def _shows_tokens_to_the_standbys_only(self) -> Self:
+        if self.database_iam_auth and self.database_reader_url:
+            _require_verified("DATABASE_READER_URL", self.database_reader_url)
+        return self
 
 
 class JobsSettings(DatabaseSettings, ValkeySettings):
