@@ -175,10 +175,9 @@ class AuthorizerSettings(DatabaseSettings):
         return self.origin_secret_arn is not None or super().uses_role
 
 
-class MigrateSettings(AwsSettings):
-    """The migrate function connects as the owner of the schema, whose name and password are in the secret, if there is one."""
+class MigrateSettings(DatabaseSettings):
+    """The migrate function connects as the owner of the schema: by a token of its role, or as its secret says."""
 
-    database_url: str = Field(min_length=1)
     database_secret_arn: str | None = None
 
     @property

@@ -1,4 +1,8 @@
-"""How the migrate function signs in: as the owner of the schema, by the secret that RDS or CDK made for it."""
+"""How the migrate function signs in: as the owner of the schema, by a token of its role or by the owner's secret.
+
+On RDS a member of `rds_iam` signs in by token only, and whoever makes a role is a member of it: an owner that gives `rds_iam`
+to the roles it has made has no use for a password from then on. So deploy it with `MasterUserAuthenticationType: iam-db-auth`.
+"""
 
 import asyncio
 
@@ -6,11 +10,14 @@ import orjson
 from psycopg.conninfo import make_conninfo
 
 from parley.settings import MigrateSettings
+from parley.wiring.database import password_for
 from parley.wiring.role import aws_of
 
 
 def owner_conninfo(settings: MigrateSettings) -> str:
     """What libpq needs to connect as the owner. Raises: SecretUnavailableError."""
+    if password := password_for(settings, settings.database_url):
+        return make_conninfo(settings.database_url, password=password())
     if settings.database_secret_arn is None:
         return settings.database_url
     from parley.kit.secrets import read_secret
