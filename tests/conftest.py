@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from local.parts import EmbeddedEngine, EmbeddedPostgres, EmbeddedValkey, temporary_home
 from local.parts.ports import free_port
 
 pytest_plugins = ["tests.aws_actions"]
+
+# The same examples at every run, so that a red build is the change's fault; HYPOTHESIS_PROFILE=search looks for new ones.
+hypothesis.settings.register_profile("parley", derandomize=True)
+hypothesis.settings.register_profile("search", max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "parley"))
 
 ROOT = Path(__file__).parent.parent
 PARLEY = Path(sys.executable).parent / "parley"

@@ -77,7 +77,8 @@ def test_headers_are_signed_as_botocore_does(
     credentials,
     scopes,
     bare_urls,
-    st.dictionaries(_anything.filter(bool), _anything, max_size=4),
+    # A caller has no business to bring the names that signing itself adds.
+    st.dictionaries(_anything.filter(lambda name: name and not name.startswith("X-Amz-")), _anything, max_size=4),
     st.integers(1, 604_800),
     times,
 )
