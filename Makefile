@@ -6,9 +6,12 @@ SHELL_FILES = $(shell find . \( -name .venv -o -name '.venv-*' -o -name node_mod
 	-o -name '*.sh' -print) $(wildcard .ci/run)
 SQL_FILES := layers/core/python/parley/migrations
 export PYTHON
+STAGE ?= dev
+# Pinned: what npm calls `latest` refuses the assembly with "maximum schema version".
+CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help run down setup setup-test page check format test test-all build bench lock clean
+.PHONY: help run down setup setup-test page check format test test-all build synth diff deploy destroy build-for-stage bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +55,21 @@ test-all: test ## the tests and the slower ones
 
 build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.13
 	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.13)
+
+synth: build-for-stage ## write the stacks of a stage into cdk.out, without an account: STAGE=dev|prod
+	$(BIN)/python app.py -c stage=$(STAGE)
+
+diff: build-for-stage ## what a deployment of STAGE would change
+	$(CDK) diff --all -c stage=$(STAGE)
+
+deploy: build-for-stage ## deploy STAGE into the account that the AWS CLI is signed in to (docs/deploy.md)
+	$(CDK) deploy --all -c stage=$(STAGE)
+
+destroy: build-for-stage ## delete the stacks of STAGE; what holds data in prod stays
+	$(CDK) destroy --all -c stage=$(STAGE)
+
+build-for-stage: setup-test page
+	$(BIN)/python -m layers.build $$($(BIN)/python -m cdk.config $(STAGE))
 
 bench: setup-test ## measure the chat function beside its peers
 	$(BIN)/python -m bench

@@ -1,5 +1,6 @@
 """What differs between stages: `cdk/stages/<stage>.toml`, checked before anything is synthesised."""
 
+import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -232,3 +233,12 @@ def load_config(stage: str, folder: Path = _FOLDER) -> StageConfig:
 def _key(location: tuple[str | int, ...]) -> str:
     """`identity.page_origins.0: `; empty where the message names the key itself."""
     return f"{'.'.join(map(str, location))}: " if location else ""
+
+
+if __name__ == "__main__":
+    # What `make` passes on to the build: `python -m cdk.config dev`.
+    try:
+        wanted = load_config(sys.argv[1]).build
+    except ConfigError as error:
+        sys.exit(str(error))
+    print(f"--arch {wanted.architecture} --python {wanted.python}")  # noqa: T201

@@ -243,9 +243,13 @@ class ApiStack(Stack):
     def _web_adapter(self) -> lambda_.ILayerVersion:
         suffix = "Arm64" if self._config.build.architecture == "arm64" else "X86"
         name = f"LambdaAdapterLayer{suffix}:{_ADAPTER_VERSION}"
-        # Spelt out: CDK hashes this text into the name of chat's version, and the number of a token in it would change that.
-        arn = f"arn:aws:lambda:{self._config.region}:{_ADAPTER_ACCOUNT}:layer:{name}"
-        return lambda_.LayerVersion.from_layer_version_arn(self, "WebAdapter", arn)
+        return lambda_.LayerVersion.from_layer_version_attributes(
+            self,
+            "WebAdapter",
+            layer_version_arn=f"arn:aws:lambda:{self._config.region}:{_ADAPTER_ACCOUNT}:layer:{name}",
+            # CDK hashes these into the name of chat's version. Left out they are all it has met, another list each time.
+            compatible_runtimes=[self._platform.runtime],
+        )
 
 
 def _read_secret(arn: str) -> iam.PolicyStatement:

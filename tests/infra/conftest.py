@@ -5,16 +5,18 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
 
 from cdk.application import build_app
-from cdk.config import load_config
+from cdk.config import STAGES, load_config
 
 FindBuild = Callable[[str], Path]
 FindAssembly = Callable[[str], Path]
 FUNCTIONS = ("accounts", "authorizer", "chat", "history", "jobs", "migrate")
+FindResources = Callable[[str, str], dict[str, dict[str, Any]]]
 FindTemplate = Callable[[str, str], Template]
 
 
@@ -59,6 +61,30 @@ def find_assembly(tmp_path_factory: pytest.TempPathFactory, fake_build: FindBuil
         return outdir
 
     return find
+
+
+@pytest.fixture(scope="session")
+def find_resources(find_assembly: FindAssembly) -> FindResources:
+    """All resources of a type in a stage, whichever stack they are in, by their ids."""
+
+    @cache
+    def read(stage: str) -> dict[str, dict[str, Any]]:
+        files = sorted(find_assembly(stage).glob("*.template.json"))
+        return {
+            f"{file.name.removesuffix('.template.json')}/{name}": resource
+            for file in files
+            for name, resource in json.loads(file.read_text())["Resources"].items()
+        }
+
+    def find(stage: str, kind: str) -> dict[str, dict[str, Any]]:
+        return {name: resource for name, resource in read(stage).items() if resource["Type"] == f"AWS::{kind}"}
+
+    return find
+
+
+@pytest.fixture(params=STAGES)
+def stage(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,10 @@
 
 from typing import Any
 
-import pytest
 from aws_cdk.assertions import Match
 
-from cdk.config import STAGES
 from parley.accounts.model import Role, Tier
 from tests.infra.conftest import FindTemplate
-
-
-@pytest.fixture(params=STAGES)
-def stage(request: pytest.FixtureRequest) -> str:
-    return request.param
 
 
 def _only(find_template: FindTemplate, stage: str, kind: str) -> dict[str, Any]:

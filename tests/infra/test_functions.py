@@ -1,0 +1,153 @@
+"""How each function runs: on which version, for how long, with which settings."""
+
+import os
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from parley.settings import (
+    AccountsSettings,
+    AuthorizerSettings,
+    ChatSettings,
+    HistorySettings,
+    JobsSettings,
+    MigrateSettings,
+    Settings,
+)
+from tests.infra.conftest import FUNCTIONS, FindResources
+from tests.infra.intrinsics import resolve
+
+SETTINGS: dict[str, type[Settings]] = {
+    "accounts": AccountsSettings,
+    "authorizer": AuthorizerSettings,
+    "chat": ChatSettings,
+    "history": HistorySettings,
+    "jobs": JobsSettings,
+    "migrate": MigrateSettings,
+}
+# What Lambda puts there itself.
+_LAMBDA = {
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "example",
+    "AWS_SESSION_TOKEN": "example",
+}
+_ADAPTER = {
+    "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
+    "AWS_LWA_INVOKE_MODE": "response_stream",
+    "AWS_LWA_PORT": "8000",
+    "AWS_LWA_READINESS_CHECK_PATH": "/healthz",
+}
+
+
+def _function(find_resources: FindResources, stage: str, name: str) -> dict[str, Any]:
+    functions = find_resources(stage, "Lambda::Function").values()
+    return next(
+        each["Properties"] for each in functions if each["Properties"].get("FunctionName") == f"parley-{stage}-{name}"
+    )
+
+
+def _environment(find_resources: FindResources, stage: str, name: str) -> dict[str, str]:
+    variables = _function(find_resources, stage, name)["Environment"]["Variables"]
+    return {key: resolve(value) for key, value in variables.items()}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_environment_is_what_the_code_s_settings_read(find_resources: FindResources, stage: str, name: str) -> None:
+    environment = _environment(find_resources, stage, name)
+
+    with patch.dict(os.environ, environment | _LAMBDA, clear=True):
+        settings = SETTINGS[name].from_env()
+
+    assert settings.stage == stage
+    unknown = {key for key in environment if key.lower() not in SETTINGS[name].model_fields} - _ADAPTER.keys()
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_secret_is_in_an_environment(find_resources: FindResources, stage: str, name: str) -> None:
+    environment = _environment(find_resources, stage, name)
+
+    assert not any("{{resolve:" in value for value in environment.values())
+    assert not any("PASSWORD" in key or ("SECRET" in key and not key.endswith("_ARN")) for key in environment)
+
+
+@pytest.mark.parametrize("name", ["accounts", "authorizer", "chat", "history", "jobs"])
+def test_a_function_signs_in_to_the_database_by_token_and_checks_who_answers(
+    find_resources: FindResources, stage: str, name: str
+) -> None:
+    environment = _environment(find_resources, stage, name)
+
+    role = {"authorizer": "parley_auth", "jobs": "parley_jobs"}.get(name, "parley_app")
+    assert environment["DATABASE_URL"].startswith(f"postgresql://{role}@")
+    assert "sslmode=verify-full" in environment["DATABASE_URL"]
+    assert environment["DATABASE_IAM_AUTH"] == "true"
+
+
+def test_lists_are_read_from_the_standbys_where_there_are_any(find_resources: FindResources) -> None:
+    assert "DATABASE_READER_URL" in _environment(find_resources, "prod", "history")
+    assert "DATABASE_READER_URL" not in _environment(find_resources, "dev", "history")
+
+
+def test_valkey_is_spoken_to_over_tls_by_a_user_of_its_own(find_resources: FindResources, stage: str) -> None:
+    for name in ("chat", "jobs"):
+        environment = _environment(find_resources, stage, name)
+        assert environment["VALKEY_URL"].startswith("rediss://")
+        assert environment["VALKEY_IAM_USER"] == f"parley-{stage}-{name}"
+
+
+def test_chat_runs_under_the_web_adapter_and_outlives_its_turns(find_resources: FindResources, stage: str) -> None:
+    chat = _function(find_resources, stage, "chat")
+    variables = chat["Environment"]["Variables"]
+
+    assert chat["Handler"] == "run.sh"
+    assert {key: variables[key] for key in _ADAPTER} == _ADAPTER
+    assert any(":753240598075:layer:LambdaAdapterLayer" in resolve(layer) for layer in chat["Layers"])
+    assert float(variables["TURN_DEADLINE_S"]) + 10 <= chat["Timeout"] <= 900
+
+
+@pytest.mark.parametrize("name", ["accounts", "history"])
+def test_a_buffered_function_ends_before_the_gateway_hangs_up(
+    find_resources: FindResources, stage: str, name: str
+) -> None:
+    assert _function(find_resources, stage, name)["Timeout"] < 29
+
+
+def test_every_function_has_an_alias_on_a_version_that_stays(find_resources: FindResources, stage: str) -> None:
+    versions = find_resources(stage, "Lambda::Version")
+    aliases = [each["Properties"] for each in find_resources(stage, "Lambda::Alias").values()]
+
+    assert len(aliases) == len(versions) == len(FUNCTIONS)
+    assert all(each["FunctionVersion"]["Fn::GetAtt"][1] == "Version" for each in aliases)
+    assert all(each["DeletionPolicy"] == "Retain" for each in versions.values())
+
+
+def test_nothing_mixes_snap_start_with_provisioned_concurrency(find_resources: FindResources, stage: str) -> None:
+    functions = find_resources(stage, "Lambda::Function").values()
+
+    assert not any("SnapStart" in each["Properties"] for each in functions)
+
+
+def test_migrations_run_before_new_code_takes_traffic_and_after_it_has(find_template: Any, stage: str) -> None:
+    resources = find_template(stage, "api").to_json()["Resources"]
+    runs = {name: each for name, each in resources.items() if each["Type"] == "Custom::ParleyMigrations"}
+    by_phase = {each["Properties"]["Phases"][0]: (name, each) for name, each in runs.items()}
+    aliases = {
+        name: each for name, each in resources.items() if each["Type"] == "AWS::Lambda::Alias" and "Migrate" not in name
+    }
+
+    assert len(aliases) == len(FUNCTIONS) - 1
+    assert all(by_phase["pre"][0] in each["DependsOn"] for each in aliases.values())
+    assert aliases.keys() <= set(by_phase["post"][1]["DependsOn"])
+    assert all(len(each["Properties"]["Migrations"]) == 64 for each in runs.values())
+
+
+def test_the_sweep_is_asked_for_every_minute_through_the_queue(find_resources: FindResources, stage: str) -> None:
+    (schedule,) = (each["Properties"] for each in find_resources(stage, "Scheduler::Schedule").values())
+    (mapping,) = (each["Properties"] for each in find_resources(stage, "Lambda::EventSourceMapping").values())
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Target"]["Input"] == '{"job": "sweep"}'
+    assert "DeadLetterConfig" in schedule["Target"]
+    assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])

@@ -1,0 +1,97 @@
+"""Least privilege: what a role may is what its function does, and no more."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.infra.conftest import FUNCTIONS, FindResources
+from tests.infra.intrinsics import resolve
+
+# What AWS does in the name of a function's role, never its code: logs, network interfaces, reading the queue that feeds it, and
+# opening the key of a secret that is read.
+_PLATFORM = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+    "kms:Decrypt",
+}
+# Why `*` is a resource: EC2 cannot narrow describing, nor creating what does not exist yet; the function's own code is denied it.
+_WITHOUT_RESOURCE = {action for action in _PLATFORM if action.startswith("ec2:")}
+
+Statement = dict[str, Any]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _statements(find_resources: FindResources, stage: str) -> Iterator[tuple[str, Statement]]:
+    """Every statement of every identity's policy, with the id of what holds it."""
+    for name, role in find_resources(stage, "IAM::Role").items():
+        for policy in role["Properties"].get("Policies", []):
+            yield from ((name, each) for each in policy["PolicyDocument"]["Statement"])
+    for kind in ("IAM::Policy", "IAM::ManagedPolicy"):
+        for name, policy in find_resources(stage, kind).items():
+            yield from ((name, each) for each in policy["Properties"]["PolicyDocument"]["Statement"])
+
+
+def _of_functions(find_resources: FindResources, stage: str) -> list[tuple[str, Statement]]:
+    """Those of our own functions' roles."""
+    names = tuple(f"parley-{stage}-api/{name.title()}Role" for name in FUNCTIONS)
+    return [each for each in _statements(find_resources, stage) if each[0].startswith(names)]
+
+
+def test_no_role_may_do_everything(find_resources: FindResources, stage: str) -> None:
+    actions = {action for _, each in _statements(find_resources, stage) for action in _list(each["Action"])}
+
+    assert not any(action == "*" or action.endswith(":*") for action in actions)
+
+
+def test_no_function_of_ours_has_an_action_with_a_star(find_resources: FindResources, stage: str) -> None:
+    actions = {action for _, each in _of_functions(find_resources, stage) for action in _list(each["Action"])}
+
+    assert actions
+    assert not any("*" in action for action in actions)
+
+
+def test_a_resource_is_named_but_for_network_interfaces(find_resources: FindResources, stage: str) -> None:
+    for name, each in _statements(find_resources, stage):
+        if "*" in _list(each["Resource"]):
+            assert set(_list(each["Action"])) <= _WITHOUT_RESOURCE, name
+
+
+def test_a_function_s_own_code_may_not_touch_network_interfaces(find_resources: FindResources, stage: str) -> None:
+    denied = [each for _, each in _of_functions(find_resources, stage) if each["Effect"] == "Deny"]
+
+    assert len(denied) == len(FUNCTIONS)
+    assert all(set(each["Action"]) == _WITHOUT_RESOURCE for each in denied)
+
+
+def test_a_function_signs_in_as_its_own_user_only(find_resources: FindResources, stage: str) -> None:
+    for name, each in _of_functions(find_resources, stage):
+        function = next(function for function in FUNCTIONS if f"/{function.title()}Role" in name)
+        resources = [resolve(resource) for resource in _list(each["Resource"])]
+        if each["Action"] == "rds-db:connect":
+            role = {"authorizer": "parley_auth", "jobs": "parley_jobs"}.get(function, "parley_app")
+            assert [resource.rpartition("/")[2] for resource in resources] == [role]
+        if each["Action"] == "elasticache:Connect":
+            kinds = [resource.partition("elasticache:us-east-1:123456789012:")[2] for resource in resources]
+            assert kinds == [f"replicationgroup:parley-{stage}", f"user:parley-{stage}-{function}"]
+
+
+def test_roles_may_do_what_the_tests_saw_the_code_do_and_no_more(
+    find_resources: FindResources, stage: str, used_aws_actions: frozenset[str]
+) -> None:
+    statements = [each for _, each in _of_functions(find_resources, stage) if each["Effect"] == "Allow"]
+    granted = {action for each in statements for action in _list(each["Action"])}
+
+    assert granted - _PLATFORM == used_aws_actions
