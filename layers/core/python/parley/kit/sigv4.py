@@ -54,12 +54,19 @@ class Signer:
         return {**signed, "Authorization": authorization}
 
     def presign(self, method: str, url: str, expires_s: int, now: datetime) -> str:
-        """`url` with a query that authorizes a request without a body for `expires_s`."""
+        """`url` with a query that authorizes a request without a body for `expires_s`.
+
+        Raises: ValueError for a query that names something twice, or has a signature's own names.
+        """
         parts = urlsplit(url)
+        asked = parse_qsl(parts.query, keep_blank_values=True)
+        own = [name for name, _ in asked if name.lower().startswith("x-amz-")]
+        if own or len(dict(asked)) < len(asked):
+            raise ValueError("a query to be signed names everything once, and leaves x-amz- to the signature")
         stamp = _timestamp(now)
         names, block = _canonical_headers({"host": _host(parts)})
         query = {
-            **dict(parse_qsl(parts.query, keep_blank_values=True)),
+            **dict(asked),
             "X-Amz-Algorithm": _ALGORITHM,
             "X-Amz-Credential": f"{self.credentials.access_key_id}/{self._scope(stamp)}",
             "X-Amz-Date": stamp,
