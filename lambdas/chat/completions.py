@@ -55,10 +55,8 @@ async def completion_chunks(turn: Turn, reader: TurnReader, *, include_usage: bo
     if turn.outcome.error is not None:
         yield encode_data(orjson.dumps(error_body(turn.outcome.error)))
         return
-    yield encode.last(turn.outcome)
-    if include_usage and turn.outcome.usage is not None:
-        yield encode.usage(turn.outcome.usage)
-    yield DONE
+    usage = turn.outcome.usage if include_usage else None
+    yield encode.last(turn.outcome) + (encode.usage(usage) if usage else b"") + DONE
 
 
 class ChunkEncoder:
