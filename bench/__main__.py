@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import psutil
+
 from bench import script
 from bench.imports import import_cpu_ms
 from bench.measure import Result, Sample, Shape, apply_load, put_together
@@ -51,6 +53,7 @@ QUICK = Options(
 
 def run(options: Options) -> Report:
     """Every load on every target, round after round, so that a slow minute of the machine falls on all of them."""
+    busy_percent = psutil.cpu_percent(interval=1)
     with (
         temporary_home() as home,
         engine(home, options.short.interval_ms) as engine_port,
@@ -70,6 +73,7 @@ def run(options: Options) -> Report:
         options.short.tokens,
         options.short.interval_ms,
         options.rounds,
+        busy_percent,
     )
 
 

@@ -53,7 +53,10 @@ IMPORT_BAR = Bar(600, 400)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`results` start with the chat function's. `settled_turns` are those found whole in Postgres."""
+    """`results` start with the chat function's. `settled_turns` are those found whole in Postgres.
+
+    `busy_percent` of the machine's CPU went to other work before it began: on a busy machine everything costs more CPU.
+    """
 
     results: Sequence[Result]
     import_cpu_ms: float
@@ -62,6 +65,7 @@ class Report:
     tokens: int
     interval_ms: float
     rounds: int
+    busy_percent: float
 
 
 def as_markdown(report: Report) -> str:
@@ -76,7 +80,7 @@ def as_markdown(report: Report) -> str:
         [
             "# Relaying tokens",
             "",
-            f"{date.today():%d %B %Y}; {machine()}.",  # noqa: DTZ011 -- the day of the one who reads it
+            f"{date.today():%d %B %Y}; {machine()}, {report.busy_percent:.0f} % busy with other work.",  # noqa: DTZ011 -- the day of the one who reads it
             _load(report),
             "",
             *lines,
