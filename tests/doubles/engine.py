@@ -18,10 +18,13 @@ CONTEXT_TOKENS = 1024
 
 @dataclass(slots=True)
 class StandInEngine:
-    """`requests` holds the bodies of all chat requests; `aborted` counts streams whose reader left before their end."""
+    """`requests` holds the bodies of all chat requests, `tokenized` the texts that were counted; `aborted` counts the
+    streams whose reader left before their end.
+    """
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    tokenized: list[str] = field(default_factory=list)
     aborted: int = 0
     aborted_changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -39,6 +42,7 @@ class StandInEngine:
 
     async def _tokenize(self, request: web.Request) -> web.Response:
         text = (await request.json())["content"]
+        self.tokenized.append(text)
         return web.json_response({"tokens": list(range(count_tokens(text)))})
 
     async def _apply_template(self, request: web.Request) -> web.Response:

@@ -251,19 +251,49 @@ async def test_only_a_message_of_the_user_can_be_replaced(alice: Caller, bob: Ca
     assert len(alice.items()) == 2
 
 
-async def test_items_that_nobody_has_counted_are_counted_once(alice: Caller) -> None:
+def add_item(alice: Caller, text: str) -> None:
+    """An item as the history function stores it: nobody has counted its tokens."""
     with psycopg.connect(alice.chat.owner_url) as connection:
         connection.execute(
             "INSERT INTO items (user_id, item_id, conversation_id, sequence, type, role, status, content) "
-            "VALUES (%s, gen_random_uuid(), %s, 1, 'message', 'user', 'completed', '{\"texts\": [\"three small words\"]}')",
-            (alice.user_id, alice.conversation_id),
+            "VALUES (%s, gen_random_uuid(), %s, 1, 'message', 'user', 'completed', "
+            "jsonb_build_object('texts', jsonb_build_array(%s::text)))",
+            (alice.user_id, alice.conversation_id, text),
         )
         connection.execute("UPDATE conversations SET next_sequence = 2 WHERE user_id = %s", (alice.user_id,))
 
+
+async def test_what_fits_whatever_its_tokens_is_not_counted(alice: Caller, stand_in: StandInEngine) -> None:
+    add_item(alice, "three small words")
+    before = len(stand_in.tokenized)
+
     await alice.say("words 1")
 
+    assert len(stand_in.tokenized) == before
+    assert len(stand_in.requests[-1]["messages"]) == 2
+
+
+async def test_what_might_not_fit_is_counted_once_and_kept(alice: Caller, stand_in: StandInEngine) -> None:
+    long_text = "word" * 250  # 1,000 bytes, which might be over the limit, and one token
+    add_item(alice, long_text)
+
+    await alice.say("words 1")
+    await alice.say("words 2")
+
+    assert stand_in.tokenized.count(long_text) == 1
+    assert stand_in.requests[-1]["messages"][0]["content"] == long_text
     counts = alice.chat.rows("SELECT token_count FROM items WHERE user_id = %s ORDER BY sequence", alice.user_id)
-    assert counts == [(3,), (2,), (1,)]
+    assert counts == [(1,), (2,), (1,), (None,), (2,)]
+
+
+async def test_an_answer_longer_than_the_bytes_leave_room_for_gets_all_the_tokens_there_are(
+    alice: Caller, stand_in: StandInEngine
+) -> None:
+    add_item(alice, "word" * 100)
+
+    await alice.say("words 1", model="stand-in", max_tokens=800)
+
+    assert stand_in.requests[-1]["max_tokens"] == 800
 
 
 async def test_a_deleted_conversation_ends_its_turn_into_nothing(alice: Caller) -> None:

@@ -55,6 +55,11 @@ class ChatTurn:
     conversation: ConversationInput | None = None
     max_tokens: int | None = None
 
+    @property
+    def answer_tokens(self) -> int:
+        """What the answer may take: what was asked for, or else the model's own share."""
+        return self.max_tokens or self.model.answer_tokens
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

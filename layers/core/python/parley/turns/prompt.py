@@ -1,6 +1,7 @@
 """From the items of a conversation to the prompt of its next turn."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from parley.context.model import Entry, choose_window_start
@@ -29,18 +30,41 @@ def text_to_count(content: ItemContent) -> str:
             return output
 
 
-def window_of(items: Sequence[Item], start: int, limit_tokens: int) -> tuple[int, list[Item]]:
-    """Where the prompt's window starts, and the items in it; every item has its token count.
-
-    Raises: ContextLengthExceeded when the newest turn does not fit.
-    """
-    new_start = choose_window_start([_entry(item) for item in items], start, limit_tokens)
-    return new_start, [item for item in items if item.sequence >= new_start or _is_pinned(item)]
+def token_bound(text: str) -> int:
+    """What `text` takes at most: byte-level tokenizers never make more tokens than there are bytes of UTF-8."""
+    return len(text.encode())
 
 
-def prompt_tokens(window: Sequence[Item]) -> int:
-    """An upper bound of what `window` takes in the prompt."""
-    return TEMPLATE_TOKENS_IN_FRONT + sum(_entry(item).tokens for item in window)
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a conversation that is in the prompt: the items from `start` on, and the instructions before it."""
+
+    items: Sequence[Item]
+    entries: Sequence[Entry]
+    start: int
+    is_counted: bool
+
+    @property
+    def shown(self) -> list[Item]:
+        return [item for item, entry in zip(self.items, self.entries, strict=True) if self._has(entry)]
+
+    @property
+    def tokens(self) -> int:
+        """An upper bound of what they take, templates included."""
+        return sum(entry.tokens for entry in self.entries if self._has(entry))
+
+    def within(self, limit_tokens: int) -> "Window":
+        """The same, moved on where it is over the limit. Raises: ContextLengthExceeded when the newest turn does not fit."""
+        return replace(self, start=choose_window_start(self.entries, self.start, limit_tokens))
+
+    def _has(self, entry: Entry) -> bool:
+        return entry.is_pinned or entry.sequence >= self.start
+
+
+def open_window(items: Sequence[Item], tokenizer: str, start: int) -> Window:
+    """The window from `start` on. Items that `tokenizer` has not counted stand in it with their bound."""
+    is_counted = all(item.tokenizer == tokenizer for item in items)
+    return Window(items, [_entry(item, tokenizer) for item in items], start, is_counted)
 
 
 def to_messages(contents: Sequence[ItemContent]) -> list[dict[str, Any]]:
@@ -73,15 +97,13 @@ def _message_of_calls(messages: list[dict[str, Any]]) -> dict[str, Any]:
     return messages[-1]
 
 
-def _is_pinned(item: Item) -> bool:
-    return isinstance(item.content, Message) and item.content.role in _INSTRUCTIONS
-
-
-def _entry(item: Item) -> Entry:
-    assert item.token_count is not None
+def _entry(item: Item, tokenizer: str) -> Entry:
+    is_counted = item.tokenizer == tokenizer and item.token_count is not None
+    tokens = item.token_count if is_counted else token_bound(text_to_count(item.content))
+    role = item.content.role if isinstance(item.content, Message) else None
     return Entry(
         sequence=item.sequence,
-        tokens=item.token_count + TEMPLATE_TOKENS_PER_MESSAGE,
-        is_pinned=_is_pinned(item),
-        starts_turn=isinstance(item.content, Message) and item.content.role is Role.USER,
+        tokens=(tokens or 0) + TEMPLATE_TOKENS_PER_MESSAGE,
+        is_pinned=role in _INSTRUCTIONS,
+        starts_turn=role is Role.USER,
     )

@@ -198,14 +198,13 @@ def item_ids_for(output_item_id: ItemId, count: int) -> list[ItemId]:
 
 
 def _engine_request(chat: ChatTurn, prompt: Prompt) -> dict[str, Any]:
-    asked_tokens = chat.max_tokens or chat.model.answer_tokens
     return {
         **chat.parameters,
         "model": chat.model.name,
         "messages": prompt.messages,
         "stream": True,
         "stream_options": {"include_usage": True},
-        "max_tokens": asked_tokens if prompt.room_tokens is None else min(asked_tokens, prompt.room_tokens),
+        "max_tokens": chat.answer_tokens if prompt.room_tokens is None else min(chat.answer_tokens, prompt.room_tokens),
     }
 
 

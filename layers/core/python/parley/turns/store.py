@@ -40,7 +40,7 @@ class NewTurn:
     model: str
     item_ids: Sequence[ItemId]
     contents: Sequence[ItemContent]
-    token_counts: Sequence[int]
+    token_counts: Sequence[int | None]
     title: str | None
 
 
@@ -215,7 +215,7 @@ async def _insert_turn(
         INSERT INTO items
             (user_id, item_id, conversation_id, sequence, type, role, status, content, token_count, tokenizer)
         SELECT %(user_id)s, item_id, %(conversation_id)s, %(next_sequence)s + position - 1,
-            type, role, 'completed', content::jsonb, token_count, %(tokenizer)s
+            type, role, 'completed', content::jsonb, token_count, CASE WHEN token_count IS NOT NULL THEN %(tokenizer)s END
         FROM unnest(%(item_ids)s::uuid[], %(types)s::text[], %(roles)s::text[], %(contents)s::text[],
                 %(token_counts)s::integer[])
             WITH ORDINALITY AS new_items (item_id, type, role, content, token_count, position)
