@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from aws_cdk import aws_logs as logs
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
@@ -95,9 +95,7 @@ class WebAcl(Construct):
             rules=[_rate_limit(config.web.requests_per_5_min_per_ip), *groups],
         )
         self.arn = acl.attr_arn
-        _log_blocked(
-            self, acl, create_log_group(self, "Logs", config.api.log_days, f"aws-waf-logs-parley-{config.stage}")
-        )
+        _log_blocked(self, acl, config)
 
 
 def _rate_limit(requests_per_5_min: int) -> Rule:
@@ -174,12 +172,19 @@ def _visibility(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
     )
 
 
-def _log_blocked(scope: Construct, acl: wafv2.CfnWebACL, group: logs.LogGroup) -> None:
-    wafv2.CfnLoggingConfiguration(
+def _log_blocked(scope: Construct, acl: wafv2.CfnWebACL, config: StageConfig) -> None:
+    # WAF logs to no group whose name begins otherwise.
+    name = f"aws-waf-logs-parley-{config.stage}"
+    group = create_log_group(scope, "Logs", config.api.log_days, name)
+    # The group's own ARN ends with `:*`, which WAF refuses.
+    arn = Stack.of(scope).format_arn(
+        service="logs", resource="log-group", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+    )
+    logging = wafv2.CfnLoggingConfiguration(
         scope,
         "Logging",
         resource_arn=acl.attr_arn,
-        log_destination_configs=[group.log_group_arn],
+        log_destination_configs=[arn],
         redacted_fields=[
             wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": name})
             for name in ("authorization", "cookie")
@@ -198,3 +203,4 @@ def _log_blocked(scope: Construct, acl: wafv2.CfnWebACL, group: logs.LogGroup) -
             ],
         },
     )
+    logging.node.add_dependency(group)

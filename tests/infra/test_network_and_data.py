@@ -120,6 +120,17 @@ def test_buckets_are_private_versioned_and_encrypted(find_resources: FindResourc
         assert "BucketEncryption" in bucket
 
 
+def test_a_bucket_lets_only_cloudfront_and_its_logs_in(find_resources: FindResources, stage: str) -> None:
+    policies = _all(find_resources, stage, "S3::BucketPolicy")
+    allowed = [
+        each for policy in policies for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"
+    ]
+
+    assert allowed
+    services = {"cloudfront.amazonaws.com", "logging.s3.amazonaws.com"}
+    assert {each["Principal"].get("Service") for each in allowed} == services
+
+
 def test_a_queue_is_encrypted_and_ends_in_dead_letters(find_resources: FindResources, stage: str) -> None:
     queues = _all(find_resources, stage, "SQS::Queue")
 

@@ -132,6 +132,8 @@ def test_an_address_that_asks_too_much_is_told_when_to_come_back(find_resources:
 
 def test_the_web_acl_s_log_holds_no_tokens(find_resources: FindResources, stage: str) -> None:
     (logging,) = find_resources(stage, "WAFv2::LoggingConfiguration").values()
+    (destination,) = logging["Properties"]["LogDestinationConfigs"]
+    assert resolve(destination).endswith(f":log-group:aws-waf-logs-parley-{stage}")
     fields = [each["SingleHeader"] for each in logging["Properties"]["RedactedFields"]]
 
     assert {each.get("Name", each.get("name")) for each in fields} == {"authorization", "cookie"}
