@@ -1,10 +1,9 @@
 """Peers to compare with, each in an environment of its own: `python -m bench.peers install` fetches them from PyPI."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
-
-import yaml
 
 from bench import script
 from bench.processes import REPOSITORY
@@ -33,7 +32,7 @@ def write_litellm_config(folder: Path, engine_url: str) -> Path:
         "litellm_settings": {"telemetry": False},
     }
     file = folder / "litellm.yaml"
-    file.write_text(yaml.safe_dump(config))
+    file.write_text(json.dumps(config))  # which is YAML too
     return file
 
 

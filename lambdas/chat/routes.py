@@ -23,12 +23,17 @@ KEEP_ALIVE_S = 15
 router = APIRouter()
 
 
-def _chat(request: Request) -> Chat:
+# Dependencies are async, for FastAPI runs others in a thread of its pool.
+async def _chat(request: Request) -> Chat:
     return request.app.state.chat
 
 
+async def _asker(request: Request) -> Identity:
+    return identity_of(request)
+
+
 ChatParts = Annotated[Chat, Depends(_chat)]
-Asker = Annotated[Identity, Depends(identity_of)]
+Asker = Annotated[Identity, Depends(_asker)]
 
 
 @router.post("/v1/chat/completions")
