@@ -69,7 +69,7 @@ destroy: build-for-stage ## delete the stacks of STAGE; what holds data in prod 
 	$(CDK) destroy --all -c stage=$(STAGE)
 
 build-for-stage: setup-test page
-	$(BIN)/python -m layers.build $$($(BIN)/python -m cdk.config $(STAGE))
+	@flags=$$($(BIN)/python -m cdk.config $(STAGE)) && $(BIN)/python -m layers.build $$flags
 
 bench: setup-test ## measure the chat function beside its peers
 	$(BIN)/python -m bench

@@ -20,7 +20,7 @@ from cdk.stacks.network import NetworkStack
 from cdk.stacks.observability import ObservabilityStack
 from cdk.stacks.web import WebStack
 
-_CDK_JSON = Path(__file__).parent.parent / "cdk.json"
+CDK_JSON = Path(__file__).parent.parent / "cdk.json"
 
 
 def build_app(context: Mapping[str, Any], *, outdir: str | None = None) -> App:
@@ -30,7 +30,7 @@ def build_app(context: Mapping[str, Any], *, outdir: str | None = None) -> App:
     Raises: ConfigError when there is no such stage, its file is wrong, or what it runs on is not built.
     """
     # The flags in cdk.json decide what is synthesised, so they hold without the CLI too.
-    flags = json.loads(_CDK_JSON.read_text())["context"]
+    flags = json.loads(CDK_JSON.read_text())["context"]
     app = App(context={**flags, **context}, outdir=outdir, analytics_reporting=False)
     stage = app.node.try_get_context("stage")
     if not stage:

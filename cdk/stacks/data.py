@@ -3,7 +3,7 @@
 # jsii's classes and their own interfaces disagree on names of parameters.
 # pyright: reportArgumentType=false
 
-from aws_cdk import Duration, Environment, Fn, RemovalPolicy, Stack
+from aws_cdk import Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -54,15 +54,9 @@ class DataStack(Stack):
             retention_period=Duration.days(1),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=3),
         )
-        self.origin_secret = _create_origin_secret(self, config)
-
-    @property
-    def origin_secret_arn_at_edge(self) -> str:
-        """The same secret where CloudFront's stack can resolve it."""
-        if self.region == EDGE_REGION:
-            return self.origin_secret.secret_arn
-        name = Fn.select(6, Fn.split(":", self.origin_secret.secret_arn))
-        return f"arn:{self.partition}:secretsmanager:{EDGE_REGION}:{self.account}:secret:{name}"
+        # By this name it is found in CloudFront's region too, where the stage may not be.
+        self.origin_secret_name = f"parley-{config.stage}/origin"
+        self.origin_secret = _create_origin_secret(self, config, self.origin_secret_name)
 
 
 def _create_dead_letters(stack: Stack) -> sqs.Queue:
@@ -77,10 +71,11 @@ def _create_dead_letters(stack: Stack) -> sqs.Queue:
     return queue
 
 
-def _create_origin_secret(stack: Stack, config: StageConfig) -> secretsmanager.Secret:
+def _create_origin_secret(stack: Stack, config: StageConfig, name: str) -> secretsmanager.Secret:
     secret = secretsmanager.Secret(
         stack,
         "OriginSecret",
+        secret_name=name,
         description="What CloudFront sends as x-parley-origin and the authorizer asks for",
         generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
         replica_regions=([] if config.region == EDGE_REGION else [secretsmanager.ReplicaRegion(region=EDGE_REGION)]),

@@ -143,7 +143,7 @@ class WebStack(Stack):
     def _api_behavior(self, data: DataStack, api: ApiStack) -> cloudfront.BehaviorOptions:
         rest = api.api.rest_api
         host = f"{rest.rest_api_id}.execute-api.{api.region}.{api.url_suffix}"
-        secret = SecretValue.secrets_manager(data.origin_secret_arn_at_edge)
+        secret = SecretValue.secrets_manager(data.origin_secret_name)
         return cloudfront.BehaviorOptions(
             origin=origins.HttpOrigin(
                 host,

@@ -1,5 +1,7 @@
 """What the CLI and the checks get: the same bytes each time, without an account, a network or a Node of the machine's own."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +9,13 @@ from pathlib import Path
 import pytest
 from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_cognito as cognito
+from aws_cdk.assertions import Template
 from cdk_nag import AwsSolutionsChecks
 
-from cdk.application import build_app
-from cdk.config import STAGES, ConfigError
+import cdk.config
+from cdk.application import CDK_JSON, add_stacks, build_app
+from cdk.build import find_build
+from cdk.config import STAGES, ConfigError, load_config
 from tests.infra.conftest import FindAssembly, FindBuild
 
 STACKS = ("network", "identity", "data", "api", "web", "observability")
@@ -70,6 +75,25 @@ def test_cfn_lint_has_nothing_to_say(find_assembly: FindAssembly, stage: str) ->
 
     assert templates
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_a_stage_elsewhere_has_its_front_in_us_east_1_and_the_secret_there_too(
+    tmp_path: Path, fake_build: FindBuild
+) -> None:
+    stages = Path(shutil.copytree(Path(cdk.config.__file__).parent / "stages", tmp_path / "stages"))
+    file = stages / "dev.toml"
+    file.write_text(file.read_text().replace("us-east-1", "eu-west-1"))
+    config = load_config("dev", stages)
+    app = App(outdir=str(tmp_path / "out"), context=json.loads(CDK_JSON.read_text())["context"])
+
+    add_stacks(app, config, find_build(config.build, str(fake_build("dev"))))
+    assembly = app.synth()
+
+    regions = {each.stack_name: each.environment.region for each in assembly.stacks}
+    assert {name for name, region in regions.items() if region != "eu-west-1"} == {"parley-dev-web"}
+    assert regions["parley-dev-web"] == "us-east-1"
+    data = Template.from_json(assembly.get_stack_by_name("parley-dev-data").template)
+    data.has_resource_properties("AWS::SecretsManager::Secret", {"ReplicaRegions": [{"Region": "us-east-1"}]})
 
 
 def test_what_cdk_nag_finds_stops_the_synthesis(tmp_path: Path) -> None:
