@@ -53,8 +53,8 @@ test: setup-test page ## the tests, on the real Postgres, Valkey and engine; set
 
 test-all: test ## the tests and the slower ones
 
-build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.13
-	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.13)
+build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.14
+	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.14)
 
 synth: build-for-stage ## write the stacks of a stage into cdk.out, without an account: STAGE=dev|prod
 	$(BIN)/python app.py -c stage=$(STAGE)
@@ -83,4 +83,4 @@ lock: ## pin the newest versions that pyproject.toml allows in constraints.txt
 	mv .venv-lock/new.txt constraints.txt
 
 clean: ## delete everything that was made but the data in .parley
-	rm -rf .venv .venv-lock build web/node_modules web/dist .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-lock build cdk.out web/node_modules web/dist .pytest_cache .ruff_cache .import_linter_cache

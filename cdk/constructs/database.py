@@ -1,4 +1,7 @@
-"""Postgres behind RDS Proxy. Roles sign in with IAM tokens; only the owner, who migrates, has a password, which RDS rotates."""
+"""Postgres behind RDS Proxy. Every login signs in with an IAM token, the owner who migrates included: there is no password.
+
+The owner could not keep one: on RDS a member of `rds_iam` signs in by token only, and whoever makes a role is a member of it.
+"""
 
 # jsii's classes and their own interfaces disagree on names of parameters.
 # pyright: reportArgumentType=false
@@ -16,7 +19,7 @@ from cdk.stacks.network import POSTGRES_PORT, NetworkStack
 
 _VERSION = "18.6"
 _NAME = "parley"
-_OWNER = "parley_owner"
+OWNER = "parley_owner"
 # Those of the migrations that sign in; what each may see is theirs to say.
 ROLES = ("parley_app", "parley_jobs", "parley_auth")
 # Amazon's roots, in the core layer: the proxy's certificate is one of ACM's.
@@ -42,7 +45,7 @@ class Database(Construct):
         )
         create = self._create_cluster if self.is_cluster else self._create_instance
         resource_id = create(config, network, key, subnets)
-        self.proxy = self._create_proxy(network, key, resource_id)
+        self.proxy = self._create_proxy(network, resource_id)
         self.reader = self._create_reader(network) if self.is_cluster else None
 
     @property
@@ -96,9 +99,8 @@ class Database(Construct):
             storage_encrypted=True,
             kms_key_id=key.key_arn,
             database_name=_NAME,
-            master_username=_OWNER,
-            manage_master_user_password=True,
-            master_user_secret=rds.CfnDBCluster.MasterUserSecretProperty(kms_key_id=key.key_arn),
+            master_username=OWNER,
+            master_user_authentication_type="iam-db-auth",
             enable_iam_database_authentication=True,
             port=POSTGRES_PORT,
             db_subnet_group_name=subnets.ref,
@@ -125,7 +127,6 @@ class Database(Construct):
         )
         acknowledge(cluster, {"AwsSolutions-RDS11": port})
         self._cluster, self._instance = cluster, None
-        self.owner_secret_arn = cluster.attr_master_user_secret_secret_arn
         return cluster.attr_db_cluster_resource_id
 
     def _create_instance(
@@ -146,9 +147,8 @@ class Database(Construct):
             storage_encrypted=True,
             kms_key_id=key.key_arn,
             db_name=_NAME,
-            master_username=_OWNER,
-            manage_master_user_password=True,
-            master_user_secret=rds.CfnDBInstance.MasterUserSecretProperty(kms_key_id=key.key_arn),
+            master_username=OWNER,
+            master_user_authentication_type="iam-db-auth",
             enable_iam_database_authentication=True,
             port=str(POSTGRES_PORT),
             db_subnet_group_name=subnets.ref,
@@ -170,10 +170,9 @@ class Database(Construct):
         )
         acknowledge(instance, {"AwsSolutions-RDS3": cheap, "AwsSolutions-RDS10": cheap, "AwsSolutions-RDS11": port})
         self._cluster, self._instance = None, instance
-        self.owner_secret_arn = instance.attr_master_user_secret_secret_arn
         return instance.attr_dbi_resource_id
 
-    def _create_proxy(self, network: NetworkStack, key: kms.IKey, resource_id: str) -> rds.CfnDBProxy:
+    def _create_proxy(self, network: NetworkStack, resource_id: str) -> rds.CfnDBProxy:
         role = iam.Role(
             self,
             "ProxyRole",
@@ -182,17 +181,8 @@ class Database(Construct):
                 "connect": iam.PolicyDocument(
                     statements=[
                         iam.PolicyStatement(
-                            actions=["rds-db:connect"], resources=[self._user_arn(resource_id, each) for each in ROLES]
-                        ),
-                        iam.PolicyStatement(
-                            actions=["secretsmanager:GetSecretValue"], resources=[self.owner_secret_arn]
-                        ),
-                        iam.PolicyStatement(
-                            actions=["kms:Decrypt"],
-                            resources=[key.key_arn],
-                            conditions={
-                                "StringEquals": {"kms:ViaService": f"secretsmanager.{self._stack.region}.amazonaws.com"}
-                            },
+                            actions=["rds-db:connect"],
+                            resources=[self._user_arn(resource_id, each) for each in (OWNER, *ROLES)],
                         ),
                     ]
                 )
@@ -205,14 +195,8 @@ class Database(Construct):
             engine_family="POSTGRESQL",
             role_arn=role.role_arn,
             require_tls=True,
-            # Tokens from function to proxy and from proxy to database: no password of theirs exists.
+            # Tokens from function to proxy and from proxy to database.
             default_auth_scheme="IAM_AUTH",
-            # The one exception signs in with the password that RDS made and rotates.
-            auth=[
-                rds.CfnDBProxy.AuthFormatProperty(
-                    auth_scheme="SECRETS", iam_auth="DISABLED", secret_arn=self.owner_secret_arn
-                )
-            ],
             idle_client_timeout=1800,
             vpc_subnet_ids=[each.subnet_id for each in network.vpc.isolated_subnets],
             vpc_security_group_ids=[network.proxy.security_group_id],
@@ -247,5 +231,4 @@ class Database(Construct):
 
 
 def _url(role: str, host: str) -> str:
-    login = f"{role}@" if role else ""
-    return f"postgresql://{login}{host}:{POSTGRES_PORT}/{_NAME}?sslmode=verify-full&sslrootcert={_ROOTS}"
+    return f"postgresql://{role}@{host}:{POSTGRES_PORT}/{_NAME}?sslmode=verify-full&sslrootcert={_ROOTS}"

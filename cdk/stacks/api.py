@@ -16,6 +16,7 @@ from constructs import Construct
 from cdk.build import Build
 from cdk.config import StageConfig
 from cdk.constructs.api import Api
+from cdk.constructs.database import OWNER
 from cdk.constructs.migration import Migrations
 from cdk.constructs.python_function import PythonFunction, create_platform
 from cdk.stacks.data import JOBS_TIMEOUT_S, DataStack
@@ -190,23 +191,15 @@ class ApiStack(Stack):
         return function
 
     def _create_migrate(self) -> PythonFunction:
-        database = self._data.database
         return PythonFunction(
             self,
             "migrate",
             platform=self._platform,
             memory_mb=512,
             timeout_s=900,
-            security_groups=[self._network.database_clients, self._network.https_clients],
-            environment={"DATABASE_URL": database.url(""), "DATABASE_SECRET_ARN": database.owner_secret_arn},
-            statements=[
-                _read_secret(database.owner_secret_arn),
-                iam.PolicyStatement(
-                    actions=["kms:Decrypt"],
-                    resources=[self._data.key.key_arn],
-                    conditions={"StringEquals": {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}},
-                ),
-            ],
+            security_groups=[self._network.database_clients],
+            environment=self._database(OWNER),
+            statements=[self._data.database.connect_statement(OWNER)],
         )
 
     def _migrate_around_new_code(self, build: Build) -> None:

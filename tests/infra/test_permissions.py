@@ -81,7 +81,9 @@ def test_a_function_signs_in_as_its_own_user_only(find_resources: FindResources,
         function = next(function for function in FUNCTIONS if f"/{function.title()}Role" in name)
         resources = [resolve(resource) for resource in _list(each["Resource"])]
         if each["Action"] == "rds-db:connect":
-            role = {"authorizer": "parley_auth", "jobs": "parley_jobs"}.get(function, "parley_app")
+            role = {"authorizer": "parley_auth", "jobs": "parley_jobs", "migrate": "parley_owner"}.get(
+                function, "parley_app"
+            )
             assert [resource.rpartition("/")[2] for resource in resources] == [role]
         if each["Action"] == "elasticache:Connect":
             kinds = [resource.partition("elasticache:us-east-1:123456789012:")[2] for resource in resources]

@@ -1,40 +1,11 @@
-"""The migrate function signs in as the owner, by a secret."""
+"""The migrate function signs in as the owner."""
 
-import json
-
-import boto3
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from parley.settings import MigrateSettings
 from parley.wiring.migrate import owner_conninfo
 from tests.integration.aws.conftest import REGION, ROLE
-
-URL = "postgresql://db.example:5432/parley?sslmode=verify-full&sslrootcert=/opt/roots.pem"
-
-
-def test_the_owner_s_name_and_password_are_the_secret_s(session: boto3.Session, moto_url: str) -> None:
-    secret = {"username": "owner", "password": "p w'\\@:/é", "host": "db.example", "port": 5432}
-    client = session.client("secretsmanager", endpoint_url=moto_url)
-    arn = client.create_secret(Name="owner", SecretString=json.dumps(secret))["ARN"]
-    settings = MigrateSettings(
-        database_url=URL,
-        database_secret_arn=arn,
-        aws_region=REGION,
-        aws_access_key_id=SecretStr(ROLE.access_key_id),
-        aws_secret_access_key=SecretStr(ROLE.secret_access_key),
-        aws_endpoint_url=moto_url,
-    )
-
-    parts = conninfo_to_dict(owner_conninfo(settings))
-
-    assert {name: parts[name] for name in ("host", "dbname", "user", "password", "sslmode")} == {
-        "host": "db.example",
-        "dbname": "parley",
-        "user": "owner",
-        "password": secret["password"],
-        "sslmode": "verify-full",
-    }
 
 
 def test_a_laptop_s_owner_is_in_the_url() -> None:

@@ -42,7 +42,7 @@ def _set(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     [
         (EngineSettings, {"ENGINE_URL": "https://engine/v1", "ENGINE_API_KEY_SECRET_ARN": "arn"}),
         (AuthorizerSettings, {**OIDC, "ORIGIN_SECRET_ARN": "arn"}),
-        (MigrateSettings, {"DATABASE_URL": "postgresql://db/x?sslmode=verify-full", "DATABASE_SECRET_ARN": "arn"}),
+        (MigrateSettings, {"DATABASE_URL": "postgresql://me@db/x?sslmode=verify-full", "DATABASE_IAM_AUTH": "true"}),
         (ValkeySettings, {"VALKEY_URL": "rediss://c:6379", "VALKEY_IAM_USER": "u", "VALKEY_CLUSTER_NAME": "c"}),
     ],
 )
@@ -71,13 +71,6 @@ def test_a_cache_token_needs_user_cluster_and_tls(
 
     with pytest.raises(SettingsError, match=named):
         ValkeySettings.from_env()
-
-
-def test_the_owner_s_password_goes_only_to_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(monkeypatch, DATABASE_URL="postgresql://db/x", DATABASE_SECRET_ARN="arn")
-
-    with pytest.raises(SettingsError, match=r"^DATABASE_URL: "):
-        MigrateSettings.from_env()
 
 
 def test_the_role_s_keys_are_in_no_repr_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,19 +176,7 @@ class AuthorizerSettings(DatabaseSettings):
 
 
 class MigrateSettings(DatabaseSettings):
-    """The migrate function connects as the owner of the schema: by a token of its role, or as its secret says."""
-
-    database_secret_arn: str | None = None
-
-    @property
-    def uses_role(self) -> bool:
-        return self.database_secret_arn is not None or super().uses_role
-
-    @model_validator(mode="after")
-    def _shows_the_password_to_the_database_only(self) -> Self:
-        if self.database_secret_arn:
-            _require_verified("DATABASE_URL", self.database_url)
-        return self
+    """The migrate function connects as the owner of the schema."""
 
 
 def _require_verified(variable: str, url: str) -> None:
