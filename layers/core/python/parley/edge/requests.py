@@ -34,7 +34,10 @@ def identity_of(request: Request) -> Identity:
 
 
 class RequestIds:
-    """ASGI middleware: every answer carries `x-request-id`, API Gateway's own where there is one."""
+    """ASGI middleware: every answer carries `x-request-id`, API Gateway's own where there is one.
+
+    It stands outermost and keeps the server's own `send` for the events of a stream, which need nothing done to them any more.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,6 +48,7 @@ class RequestIds:
             return
         request_id = str(request_context(scope).get("requestId") or new_uuid())
         scope.setdefault("state", {})["request_id"] = request_id
+        scope["parley.send"] = send
         header = (b"x-request-id", request_id.encode("latin-1", "replace"))
 
         async def send_with_id(message: Message) -> None:

@@ -28,12 +28,13 @@ class EventStream(Response):
         self._reader = reader
         self._events = body
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._reader, aclosing(self._events):
-            await unless_disconnected(receive, self._send_events(send))
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            # Every middleware has seen the start; each would cost every token another call.
+            await unless_disconnected(receive, self._send_events(scope.get("parley.send", send)))
 
     async def _send_events(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for events in self._events:
             await send({"type": "http.response.body", "body": events, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

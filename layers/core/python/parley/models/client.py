@@ -1,9 +1,10 @@
 """An engine with OpenAI's protocol over HTTP: its models, its tokenizer, its streams."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import aiohttp
 import orjson
@@ -27,11 +28,8 @@ class Engine:
         self._url = settings.engine_url
         self._root = settings.engine_url.removesuffix("/v1")
         self._default_context_tokens = settings.engine_context_tokens
-        self._stream_timeout = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=settings.engine_connect_timeout_s,
-            sock_read=settings.engine_read_timeout_s,
-        )
+        self._stream_timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.engine_connect_timeout_s)
+        self._read_timeout_s = settings.engine_read_timeout_s
         self._has_tokenizer = True
 
     async def list_models(self) -> list[Model]:
@@ -76,13 +74,14 @@ class Engine:
         Raises, on entering: InvalidRequest or ContextLengthExceeded when the engine refuses the request itself.
         Raises, while iterating: EngineFailed when the stream breaks, stalls or ends without a finish reason.
         """
+        url = f"{self._url}/chat/completions"
         try:
-            async with self._session.post(
-                f"{self._url}/chat/completions", data=orjson.dumps(request), timeout=self._stream_timeout
-            ) as response:
+            async with asyncio.timeout(self._read_timeout_s):
+                response = await self._session.post(url, data=orjson.dumps(request), timeout=self._stream_timeout)
+            async with response, _StallGuard(response.content, self._read_timeout_s) as guard:
                 if response.status != 200:
                     raise _refusal(response.status, await response.content.read(64 * 1024), response.headers)
-                yield _deltas(response.content)
+                yield _deltas(response.content, guard)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             raise EngineUnavailable(
                 "The model is not reachable just now. Try again in a moment.", retry_after_s=5
@@ -149,11 +148,43 @@ def _read_key(file: Path) -> str:
     return file.read_text().strip()
 
 
-async def _deltas(content: aiohttp.StreamReader) -> AsyncGenerator[Sequence[Delta]]:
+class _StallGuard:
+    """Breaks a stream that is silent for `limit_s`: who reads it gets a TimeoutError.
+
+    One timer that looks now and then when the last token came; aiohttp's own `sock_read` sets a timer anew for every token.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader, limit_s: float) -> None:
+        self._content = content
+        self._limit_s = limit_s
+        self._loop = asyncio.get_running_loop()
+        self.hear()
+
+    def hear(self) -> None:
+        """Something came."""
+        self._heard_at = self._loop.time()
+
+    async def __aenter__(self) -> Self:
+        self._timer = self._loop.call_later(self._limit_s, self._look)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        rest_s = self._heard_at + self._limit_s - self._loop.time()
+        if rest_s <= 0:
+            self._content.set_exception(TimeoutError("the engine is silent"))
+        else:
+            self._timer = self._loop.call_later(rest_s, self._look)
+
+
+async def _deltas(content: aiohttp.StreamReader, guard: _StallGuard) -> AsyncGenerator[Sequence[Delta]]:
     parser = DataParser()
     is_finished = False
     try:
         while data := await content.readany():
+            guard.hear()
             batch, broken = _parse(parser.feed(data))
             is_finished = is_finished or any(delta.finish_reason for delta in batch)
             if batch:
