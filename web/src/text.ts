@@ -11,7 +11,12 @@ const dayAndClock = new Intl.DateTimeFormat(locale, {
 });
 const monthOfYear = new Intl.DateTimeFormat(locale, { month: "long", year: "numeric" });
 const whole = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
+const fromToday = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
+
+function dateIn(timeZone?: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", ...(timeZone ? { timeZone } : {}) });
+}
 
 export const command = isMac ? "⌘" : "Ctrl";
 export const shift = isMac ? "⇧" : "Shift";
@@ -75,6 +80,7 @@ export const text = {
     light: "Light",
     dark: "Dark",
     shortcuts: "Keyboard shortcuts",
+    keys: "API keys",
     signOut: "Sign out",
   },
 
@@ -209,6 +215,49 @@ export const text = {
       { keys: ["Esc"], does: "Stop the answer" },
       { keys: ["↑"], does: "Edit the last message, in an empty box" },
     ],
+  },
+
+  keys: {
+    title: "API keys",
+    lead: "With a key, your own programs and tools talk to Parley as you. Any OpenAI SDK works with this address:",
+    address: "Base URL",
+    copyAddress: "Copy base URL",
+    loading: "Loading API keys",
+    failed: "Your keys could not be loaded.",
+    empty: "You have no keys yet.",
+    create: "Create key",
+    cancel: "Cancel",
+    created: (day: string) => `Created ${day}`,
+    lastUsed: (day: string) => `Last used ${day}`,
+    neverUsed: "Never used",
+    expires: (day: string) => `Expires ${day}`,
+    staysOn: "Does not expire",
+    utcDay: (time: number) => `${dateIn("UTC").format(time)} (UTC)`,
+    revoke: "Revoke",
+    revokeNamed: (name: string) => `Revoke “${name}”`,
+    revokeMeans: "Programs with this key stop working within a minute.",
+    newTitle: "New API key",
+    name: "Name",
+    nameExample: "What it is for",
+    lifetime: "Expires",
+    never: "Never",
+    days: (count: number) => `In ${number.format(count)} days`,
+    madeTitle: "Save your key",
+    once: "Copy this key now and keep it somewhere safe: it is not shown again. Who has it can use Parley as you.",
+    secret: "API key",
+    copySecret: "Copy key",
+    done: "Done",
+    problems: {
+      limit: "You have as many keys as there can be. Revoke one first.",
+      network: "No connection. Try again.",
+      create: "The key could not be created. Try again.",
+      revoke: "The key could not be revoked. Try again.",
+    },
+  },
+
+  /** "today", "in 12 days", "3 Nov 2026": by how many days it is away, near or far. */
+  dayAway(days: number, time: number, timeZone?: string): string {
+    return Math.abs(days) <= 90 ? fromToday.format(days, "day") : dateIn(timeZone).format(time);
   },
 
   /** "14:03" today, "3 Nov, 14:03" otherwise. */

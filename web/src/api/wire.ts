@@ -46,6 +46,22 @@ export interface WireItem {
   readonly response?: WireResponse | null;
 }
 
+export interface WireKey {
+  readonly id: string;
+  readonly name: string;
+  /** Its last characters, enough to know it by. */
+  readonly redacted_value: string;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+  /** A day of UTC: "2026-11-22". */
+  readonly last_used_on: string | null;
+}
+
+export interface WireNewKey extends WireKey {
+  /** The secret; never sent again. */
+  readonly value: string;
+}
+
 export interface WirePage<T> {
   readonly data: readonly T[];
   readonly last_id: string | null;

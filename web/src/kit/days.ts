@@ -10,10 +10,15 @@ function startOfDay(time: number): number {
   return new Date(time).setHours(0, 0, 0, 0);
 }
 
+/** From one time to another in the reader's own calendar days; negative where `to` is earlier. */
+export function calendarDays(from: number, to: number): number {
+  // Rounding: a day with a clock change has 23 or 25 hours.
+  return Math.round((startOfDay(to) - startOfDay(from)) / dayMs);
+}
+
 /** Where a time falls, seen from `now`, both in ms; by the reader's own calendar days. */
 export function dayGroupOf(time: number, now: number): DayGroup {
-  // Rounding: a day with a clock change has 23 or 25 hours.
-  const days = Math.round((startOfDay(now) - startOfDay(time)) / dayMs);
+  const days = calendarDays(time, now);
   if (days <= 0) return { kind: "today" };
   if (days === 1) return { kind: "yesterday" };
   if (days <= 7) return { kind: "week" };

@@ -15,6 +15,7 @@ import { Composer } from "./composer";
 import { Empty } from "./empty";
 import { drawerOpen, isPhone } from "./frame";
 import { Icon } from "./icons";
+import { KeysDialog } from "./keys-dialog";
 import { ShortcutList, useShortcuts } from "./shortcuts";
 import { Sidebar, startChat } from "./sidebar";
 import { SignIn } from "./sign-in";
@@ -56,6 +57,7 @@ function Inside(): VNode {
       </main>
       <Toasts />
       <ShortcutList />
+      <KeysDialog />
       <Announcer />
     </div>
   );

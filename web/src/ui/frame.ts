@@ -11,6 +11,7 @@ export const drawerOpen = signal(false);
 /** On a wide window: the sidebar shows icons only. */
 export const collapsed = signal(local.getItem(name) === "collapsed");
 export const shortcutsOpen = signal(false);
+export const keysOpen = signal(false);
 /** Counts the wishes to search, to write; whoever can, takes the focus. */
 export const searchWanted = signal(0);
 export const writingWanted = signal(0);

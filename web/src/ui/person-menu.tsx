@@ -4,7 +4,7 @@ import { person, signOut } from "../auth/session";
 import { flushRemovals } from "../conversations/list";
 import { text } from "../text";
 import { chooseTheme, type Theme, theme } from "../theme";
-import { shortcutsOpen } from "./frame";
+import { keysOpen, shortcutsOpen } from "./frame";
 import type { IconName } from "./icons";
 import { type Entry, Menu } from "./menu";
 
@@ -23,6 +23,7 @@ export function PersonMenu({ rail }: { readonly rail: boolean }): VNode {
       run: () => chooseTheme(name),
     })),
     { label: text.person.shortcuts, icon: "keyboard", run: () => (shortcutsOpen.value = true) },
+    { label: text.person.keys, icon: "key", run: () => (keysOpen.value = true) },
     { label: text.person.signOut, icon: "leave", run: leave },
   ];
   return (

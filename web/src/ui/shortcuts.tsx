@@ -1,10 +1,10 @@
 /** The keyboard: what it does everywhere, and the list of it. */
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { text } from "../text";
 import { current } from "../threads/current";
 import { stop } from "../threads/stop";
-import { IconButton } from "./button";
+import { Dialog } from "./dialog";
 import { drawerOpen, shortcutsOpen, wantSearch } from "./frame";
 import { startChat } from "./sidebar";
 
@@ -41,44 +41,20 @@ export function useShortcuts(): void {
 }
 
 export function ShortcutList(): VNode {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const open = shortcutsOpen.value;
-  useEffect(() => {
-    if (open) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [open]);
-  const close = (): void => {
-    shortcutsOpen.value = false;
-  };
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
-    <dialog
-      ref={dialog}
-      class="dialog"
-      aria-labelledby="shortcuts-title"
-      onClose={close}
-      onClick={(event) => event.target === dialog.current && close()}
-    >
-      {open && (
-        <div class="dialog-body">
-          <header>
-            <h2 id="shortcuts-title">{text.shortcuts.title}</h2>
-            <IconButton icon="close" label={text.close} onClick={close} />
-          </header>
-          <dl>
-            {text.shortcuts.entries.map(({ keys, does }) => (
-              <div key={does}>
-                <dt>{does}</dt>
-                <dd>
-                  {keys.map((key) => (
-                    <kbd key={key}>{key}</kbd>
-                  ))}
-                </dd>
-              </div>
-            ))}
-          </dl>
-        </div>
-      )}
-    </dialog>
+    <Dialog title={text.shortcuts.title} open={shortcutsOpen.value} close={() => (shortcutsOpen.value = false)}>
+      <dl>
+        {text.shortcuts.entries.map(({ keys, does }) => (
+          <div key={does}>
+            <dt>{does}</dt>
+            <dd>
+              {keys.map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
   );
 }
