@@ -49,7 +49,7 @@ async def create_completion(request: Request) -> Response:
     return await _whole(turn, request)
 
 
-# A plain route, for FastAPI's work on one with parameters is a twentieth of a short turn's, and there is nothing for it to do.
+# A plain route: the body is parsed here, and FastAPI's search for parameters was 2.5 % of a short turn (py-spy).
 router.add_route("/v1/chat/completions", create_completion, methods=["POST"])
 
 

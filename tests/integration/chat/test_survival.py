@@ -185,11 +185,16 @@ async def test_the_conversation_goes_on_after_a_crash(
 
 
 async def test_a_settled_turn_leaves_nothing_in_valkey(alice: Caller, valkey: EmbeddedValkey) -> None:
-    await alice.say("words 5 every 0.1")
+    owned = f"{{{alice.user_id.hex}}}*"
+    async with open_valkey(valkey.url, valkey.password_file) as client, asyncio.timeout(10):
+        turn = asyncio.create_task(alice.say("words 10 every 0.1"))
+        while not await client.keys(owned):
+            await asyncio.sleep(0.02)
+        await turn
+        while await client.keys(owned):
+            await asyncio.sleep(0.02)
 
-    async with open_valkey(valkey.url, valkey.password_file) as client, asyncio.timeout(5):
-        while await client.keys(f"{{{alice.user_id.hex}}}*"):
-            await asyncio.sleep(0.05)
+    assert alice.responses()[-1][0] == "completed"
 
 
 async def test_the_log_gives_back_every_kind_of_delta(alice: Caller, log: ResponseLog) -> None:

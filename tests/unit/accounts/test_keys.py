@@ -187,7 +187,7 @@ def test_plain_http_serves_only_for_this_machine(url):
 
 @pytest.mark.parametrize("url", [DISCOVERY_URL, "http://127.0.0.1:8080/d", "http://localhost/d", "http://[::1]:1/d"])
 def test_https_and_loopback_are_accepted(url):
-    IssuerKeys(ISSUER, url)
+    assert IssuerKeys(ISSUER, url)
 
 
 def test_only_public_signing_keys_are_kept():

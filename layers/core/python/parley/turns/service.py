@@ -95,10 +95,6 @@ class Turns:
                 await asyncio.sleep(CANCEL_POLL_S)
         return response
 
-    def is_live(self, response_id: ResponseId) -> bool:
-        """Whether this process works on the turn."""
-        return response_id in self._live
-
     async def stop_all(self, reason: StopReason) -> None:
         """Stop every turn of this process and wait until each has settled."""
         turns = list(self._live.values())

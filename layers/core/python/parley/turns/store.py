@@ -236,7 +236,7 @@ async def _insert_turn(
 
 
 def _rows(item_ids: Sequence[ItemId], contents: Sequence[ItemContent], token_counts: Iterable[int | None]) -> str:
-    """Items as one JSON parameter, which psycopg writes ten times as fast as an array a column."""
+    """Items as one JSON parameter: an array for each column was most of psycopg's work on the statement."""
     rows = [
         {
             "position": position,
