@@ -121,8 +121,17 @@ class ApiConfig(_Table):
     turn_deadline_s: Annotated[int, Field(ge=30, le=870)] = 600
     # Executions that chat may have at once and that nothing else in the account can take; absent: the account's pool.
     chat_concurrency: Annotated[int, Field(ge=1)] | None = None
+    # Background turns at once; the others wait in their queue. Lambda takes 2 to 1,000 for a queue.
+    background_concurrency: Annotated[int, Field(ge=2, le=1000)]
+    # Executions at once for all other jobs, each of which does up to ten.
+    jobs_concurrency: Annotated[int, Field(ge=2, le=1000)]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_days: Literal[7, 30, 90, 365]
+
+    @property
+    def turn_timeout_s(self) -> int:
+        """The timeout of a function that runs turns: they settle within half a minute of their deadline."""
+        return self.turn_deadline_s + 30
 
 
 class WebConfig(_Table):

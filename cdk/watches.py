@@ -1,6 +1,7 @@
 """What is watched of each part. A later part adds a function here, beside the metrics it emits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -118,23 +119,69 @@ def watch_database(database: Database) -> list[Watch]:
     ]
 
 
-def watch_queues(jobs: sqs.Queue, dead_letters: sqs.Queue) -> list[Watch]:
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """`turn_timeout_s` is how long a job of `turns` may take at most."""
+
+    turns: sqs.Queue
+    jobs: sqs.Queue
+    dead_letters: sqs.Queue
+    turn_timeout_s: int
+
+
+def watch_queues(queues: Queues) -> list[Watch]:
     return [
         Watch(
             "dead-letters",
-            dead_letters.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum"),
+            queues.dead_letters.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum"),
             0,
             "dead-letters",
             "A job failed three times and was put aside.",
         ),
         Watch(
             "queue-age",
-            jobs.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
+            queues.jobs.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
             300,
             "queue-age",
             "A job has waited for more than 5 minutes: turns of processes that are gone are not settled.",
             periods=3,
         ),
+        Watch(
+            "turns-queue-age",
+            queues.turns.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum"),
+            # A message is as old while its turn runs.
+            queues.turn_timeout_s + 300,
+            "turns-queue-age",
+            "A background turn has waited for more than 5 minutes, or failed and was begun again.",
+            periods=3,
+        ),
+    ]
+
+
+def response_log_metric(function: PythonFunction) -> cloudwatch.Metric:
+    """Ours (parley.turns.log): counted again and again for as long as a process with turns cannot write their log."""
+    return cloudwatch.Metric(
+        namespace="Parley",
+        metric_name="ResponseLogUnavailable",
+        dimensions_map={"service": function.name},
+        statistic="Sum",
+        period=_MINUTE,
+    )
+
+
+def watch_response_log(functions: Sequence[PythonFunction]) -> list[Watch]:
+    """Of those functions that write it."""
+    return [
+        Watch(
+            f"{function.name}-response-log",
+            response_log_metric(function),
+            0,
+            "response-log",
+            f"The {function.name} function could not write what turns say to Valkey for 3 minutes: they go on without resume.",
+            periods=3,
+        )
+        for function in functions
+        if function.name in {"chat", "jobs"}
     ]
 
 
@@ -142,11 +189,12 @@ def all_watches(
     api: Api,
     functions: Sequence[PythonFunction],
     database: Database,
-    queues: tuple[sqs.Queue, sqs.Queue],
+    queues: Queues,
 ) -> list[Watch]:
     return [
         *watch_api(api),
         *(watch for function in functions for watch in watch_function(function)),
         *watch_database(database),
-        *watch_queues(*queues),
+        *watch_queues(queues),
+        *watch_response_log(functions),
     ]

@@ -19,7 +19,7 @@ from cdk.constructs.api import Api
 from cdk.constructs.database import OWNER
 from cdk.constructs.migration import Migrations
 from cdk.constructs.python_function import PythonFunction, create_platform
-from cdk.stacks.data import JOBS_TIMEOUT_S, DataStack
+from cdk.stacks.data import DataStack
 from cdk.stacks.identity import IdentityStack
 from cdk.stacks.network import NetworkStack
 
@@ -28,8 +28,6 @@ _ADAPTER_ACCOUNT = "753240598075"
 _ADAPTER_VERSION = 27
 # Buffered functions: API Gateway hangs up at 29 s.
 _BUFFERED_TIMEOUT_S = 28
-# A turn settles within this after its deadline.
-_SETTLE_S = 30
 
 
 class ApiStack(Stack):
@@ -75,8 +73,7 @@ class ApiStack(Stack):
         )
 
     def _create_chat(self) -> PythonFunction:
-        engine, limits = self._config.engine, self._config.api
-        key = engine.api_key_secret_arn
+        limits = self._config.api
         return PythonFunction(
             self,
             "chat",
@@ -84,7 +81,7 @@ class ApiStack(Stack):
             handler="run.sh",
             extra_layers=[self._web_adapter()],
             memory_mb=limits.chat_memory_mb,
-            timeout_s=limits.turn_deadline_s + _SETTLE_S,
+            timeout_s=limits.turn_timeout_s,
             concurrency=limits.chat_concurrency,
             security_groups=[
                 self._network.database_clients,
@@ -94,10 +91,7 @@ class ApiStack(Stack):
             environment={
                 **self._database("parley_app"),
                 **self._valkey("chat"),
-                "ENGINE_URL": engine.url,
-                "ENGINE_CONTEXT_TOKENS": str(engine.context_tokens),
-                **({"ENGINE_API_KEY_SECRET_ARN": key} if key else {}),
-                "TURN_DEADLINE_S": str(limits.turn_deadline_s),
+                **self._turns(),
                 "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
                 "AWS_LWA_INVOKE_MODE": "response_stream",
                 "AWS_LWA_PORT": "8000",
@@ -106,7 +100,7 @@ class ApiStack(Stack):
             statements=[
                 self._data.database.connect_statement("parley_app"),
                 self._data.cache.connect_statement("chat"),
-                *([_read_secret(key)] if key else []),
+                *self._turn_statements(),
             ],
         )
 
@@ -156,24 +150,41 @@ class ApiStack(Stack):
         )
 
     def _create_jobs(self) -> PythonFunction:
+        limits = self._config.api
         function = PythonFunction(
             self,
             "jobs",
             platform=self._platform,
             memory_mb=512,
-            timeout_s=JOBS_TIMEOUT_S,
-            security_groups=[self._network.database_clients, self._network.cache_clients],
-            environment={**self._database("parley_jobs"), **self._valkey("jobs")},
+            timeout_s=limits.turn_timeout_s,
+            security_groups=[
+                self._network.database_clients,
+                self._network.cache_clients,
+                self._network.https_clients,
+            ],
+            environment={
+                **self._database("parley_jobs"),
+                # What it does in the name of one user, it does with the rights of the functions that the user calls.
+                "APP_DATABASE_URL": self._data.database.url("parley_app"),
+                **self._valkey("jobs"),
+                **self._turns(),
+            },
             statements=[
                 self._data.database.connect_statement("parley_jobs"),
+                self._data.database.connect_statement("parley_app"),
                 self._data.cache.connect_statement("jobs"),
+                *self._turn_statements(),
             ],
         )
-        function.alias.add_event_source(
-            event_sources.SqsEventSource(
-                self._data.jobs, batch_size=1, max_concurrency=2, report_batch_item_failures=True
+        for queue, batch_size, concurrency in (
+            (self._data.turns, 1, limits.background_concurrency),
+            (self._data.jobs, 10, limits.jobs_concurrency),
+        ):
+            function.alias.add_event_source(
+                event_sources.SqsEventSource(
+                    queue, batch_size=batch_size, max_concurrency=concurrency, report_batch_item_failures=True
+                )
             )
-        )
         scheduler.Schedule(
             self,
             "Sweep",
@@ -232,6 +243,28 @@ class ApiStack(Stack):
             "VALKEY_IAM_USER": cache.user_id(function),
             "VALKEY_CLUSTER_NAME": cache.id,
         }
+
+    def _turns(self) -> dict[str, str]:
+        """What a function that runs turns must know."""
+        engine = self._config.engine
+        key = engine.api_key_secret_arn
+        return {
+            "ENGINE_URL": engine.url,
+            "ENGINE_CONTEXT_TOKENS": str(engine.context_tokens),
+            **({"ENGINE_API_KEY_SECRET_ARN": key} if key else {}),
+            "TURN_DEADLINE_S": str(self._config.api.turn_deadline_s),
+            "TURNS_QUEUE_URL": self._data.turns.queue_url,
+            "JOBS_QUEUE_URL": self._data.jobs.queue_url,
+        }
+
+    def _turn_statements(self) -> list[iam.PolicyStatement]:
+        """And what it may do."""
+        key = self._config.engine.api_key_secret_arn
+        queues = [self._data.turns.queue_arn, self._data.jobs.queue_arn]
+        return [
+            iam.PolicyStatement(actions=["sqs:SendMessage"], resources=queues),
+            *([_read_secret(key)] if key else []),
+        ]
 
     def _web_adapter(self) -> lambda_.ILayerVersion:
         suffix = "Arm64" if self._config.build.architecture == "arm64" else "X86"

@@ -1,4 +1,4 @@
-"""What must not be lost, and what waits: Postgres, Valkey, the queue of jobs, and the secret of the origin."""
+"""What must not be lost, and what waits: Postgres, Valkey, the queues of jobs, and the secret of the origin."""
 
 # jsii's classes and their own interfaces disagree on names of parameters.
 # pyright: reportArgumentType=false
@@ -16,7 +16,6 @@ from cdk.nag import acknowledge
 from cdk.stacks.network import NetworkStack
 
 EDGE_REGION = "us-east-1"
-JOBS_TIMEOUT_S = 120
 
 
 class DataStack(Stack):
@@ -43,20 +42,27 @@ class DataStack(Stack):
         self.database = Database(self, "Database", config=config, network=network, key=self.key)
         self.cache = Cache(self, "Cache", config=config, network=network, key=self.key, users=("chat", "jobs"))
         self.dead_letters = _create_dead_letters(self)
-        self.jobs = sqs.Queue(
-            self,
-            "Jobs",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            # AWS asks for six times the function's timeout.
-            visibility_timeout=Duration.seconds(6 * JOBS_TIMEOUT_S),
-            # A sweep that nobody came to do is not worth doing late: the next minute brings another.
-            retention_period=Duration.days(1),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=3),
-        )
+        # Background turns take minutes: what waits in the other queue must not wait behind them.
+        self.turns = self._create_queue("Turns", config)
+        self.jobs = self._create_queue("Jobs", config)
         # By this name it is found in CloudFront's region too, where the stage may not be.
         self.origin_secret_name = f"parley-{config.stage}/origin"
         self.origin_secret = _create_origin_secret(self, config, self.origin_secret_name)
+
+    def _create_queue(self, name: str, config: StageConfig) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            name,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            # Over the function's timeout, or a job that still runs would be begun again. AWS asks for six times as much, for
+            # functions that are throttled while they hold a message; these have a concurrency of their own (`api`), and a job
+            # that failed should come back in minutes, not after an hour.
+            visibility_timeout=Duration.seconds(config.api.turn_timeout_s + 60),
+            # What nobody came to do in a day, nobody waits for any more.
+            retention_period=Duration.days(1),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=3),
+        )
 
 
 def _create_dead_letters(stack: Stack) -> sqs.Queue:

@@ -33,7 +33,12 @@ class ObservabilityStack(Stack):
         )
         self._data, self._api = data, api
         self.topic = _create_topic(self, config)
-        watched = watches.all_watches(api.api, api.functions, data.database, (data.jobs, data.dead_letters))
+        watched = watches.all_watches(
+            api.api,
+            api.functions,
+            data.database,
+            watches.Queues(data.turns, data.jobs, data.dead_letters, config.api.turn_timeout_s),
+        )
         alarms = add_alarms(self, config.stage, watched, self.topic)
         self._create_dashboard(config, alarms)
 
@@ -71,6 +76,7 @@ class ObservabilityStack(Stack):
             _graph(
                 "Jobs",
                 [
+                    data.turns.metric_approximate_age_of_oldest_message(statistic="Maximum"),
                     data.jobs.metric_approximate_age_of_oldest_message(statistic="Maximum"),
                     data.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum"),
                 ],

@@ -112,7 +112,12 @@ def test_migrate_brings_an_empty_database_up_to_date(host: Host, postgres: Embed
 
 @booting("jobs")
 def test_jobs_takes_sqs_events(host: Host, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> None:
-    environment = {"DATABASE_URL": postgres.url_for("parley_jobs"), **_cache(valkey)}
+    environment = {
+        "DATABASE_URL": postgres.url_for("parley_jobs"),
+        "APP_DATABASE_URL": postgres.url_for("parley_app"),
+        "ENGINE_URL": "http://127.0.0.1:9/v1",
+        **_cache(valkey),
+    }
     records = [{"messageId": "good", "body": '{"job": "sweep"}'}, {"messageId": "bad", "body": "{}"}]
 
     with open_function(host, "lambdas.jobs.main.handler", environment) as function:

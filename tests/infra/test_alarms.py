@@ -8,12 +8,13 @@ from tests.infra.conftest import FindResources
 from tests.infra.intrinsics import resolve
 
 _SECTIONS = ("## First look", "## Likely causes", "## What to do", "## How to know it is over")
-# Metrics that AWS emits by itself for what is deployed; ours would be in a namespace of their own.
+# Metrics that AWS emits by itself for what is deployed, and ours (parley.kit.telemetry).
 _EMITTED = {
     "AWS/ApiGateway": {"5XXError", "Latency"},
     "AWS/Lambda": {"Errors", "Throttles", "Duration"},
     "AWS/RDS": {"DatabaseConnections", "DatabaseConnectionsCurrentlySessionPinned"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
+    "Parley": {"ResponseLogUnavailable"},
 }
 
 
@@ -50,7 +51,19 @@ def test_what_exists_is_watched(find_resources: FindResources, stage: str) -> No
     names = {alarm["AlarmName"].removeprefix(f"parley-{stage}-") for alarm in _alarms(find_resources, stage)}
 
     assert names >= {"api-errors", "api-latency", "database-connections", "database-pinned-sessions"}
-    assert names >= {"dead-letters", "queue-age", "chat-errors", "chat-throttles", "chat-duration"}
+    assert names >= {"dead-letters", "queue-age", "turns-queue-age", "chat-errors", "chat-throttles", "chat-duration"}
+    assert names >= {"chat-response-log", "jobs-response-log"}
+
+
+def test_a_long_turn_alone_is_no_reason_for_the_alarm_on_its_queue(find_resources: FindResources, stage: str) -> None:
+    jobs = next(
+        each["Properties"]
+        for each in find_resources(stage, "Lambda::Function").values()
+        if each["Properties"].get("FunctionName") == f"parley-{stage}-jobs"
+    )
+    (alarm,) = (each for each in _alarms(find_resources, stage) if each["AlarmName"].endswith("-turns-queue-age"))
+
+    assert alarm["Threshold"] > jobs["Timeout"]
 
 
 def test_the_dashboard_exists(find_resources: FindResources, stage: str) -> None:

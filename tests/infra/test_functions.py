@@ -143,11 +143,51 @@ def test_migrations_run_before_new_code_takes_traffic_and_after_it_has(find_temp
     assert all(len(each["Properties"]["Migrations"]) == 64 for each in runs.values())
 
 
+def test_the_jobs_function_acts_for_users_as_the_functions_do_that_they_call(
+    find_resources: FindResources, stage: str
+) -> None:
+    url = _environment(find_resources, stage, "jobs")["APP_DATABASE_URL"]
+
+    assert url == _environment(find_resources, stage, "chat")["DATABASE_URL"]
+
+
+def test_chat_and_jobs_run_the_same_turns(find_resources: FindResources, stage: str) -> None:
+    names = ("ENGINE_URL", "ENGINE_CONTEXT_TOKENS", "TURN_DEADLINE_S", "TURNS_QUEUE_URL", "JOBS_QUEUE_URL")
+    chat, jobs = (_environment(find_resources, stage, name) for name in ("chat", "jobs"))
+
+    assert [jobs[name] for name in names] == [chat[name] for name in names]
+    assert jobs["TURNS_QUEUE_URL"] != jobs["JOBS_QUEUE_URL"]
+    assert float(jobs["TURN_DEADLINE_S"]) + 10 <= _function(find_resources, stage, "jobs")["Timeout"] <= 900
+
+
+def test_whoever_calls_aws_or_the_engine_has_a_way_out(find_resources: FindResources, stage: str) -> None:
+    for name in ("authorizer", "chat", "jobs"):
+        groups = _function(find_resources, stage, name)["VpcConfig"]["SecurityGroupIds"]
+        assert any("HttpsClients" in resolve(group) for group in groups), name
+
+
 def test_the_sweep_is_asked_for_every_minute_through_the_queue(find_resources: FindResources, stage: str) -> None:
     (schedule,) = (each["Properties"] for each in find_resources(stage, "Scheduler::Schedule").values())
-    (mapping,) = (each["Properties"] for each in find_resources(stage, "Lambda::EventSourceMapping").values())
 
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
     assert schedule["Target"]["Input"] == '{"job": "sweep"}'
+    assert "Jobs" in resolve(schedule["Target"]["Arn"])
     assert "DeadLetterConfig" in schedule["Target"]
-    assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+
+
+def test_background_turns_come_one_by_one_and_out_of_a_queue_of_their_own(
+    find_resources: FindResources, stage: str
+) -> None:
+    mappings = [each["Properties"] for each in find_resources(stage, "Lambda::EventSourceMapping").values()]
+    by_queue = {"Turns" if "Turns" in resolve(each["EventSourceArn"]) else "Jobs": each for each in mappings}
+
+    assert {name: each["BatchSize"] for name, each in by_queue.items()} == {"Turns": 1, "Jobs": 10}
+    assert all(each["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for each in mappings)
+    assert all(2 <= each["ScalingConfig"]["MaximumConcurrency"] <= 1000 for each in mappings)
+
+
+def test_a_job_that_runs_is_not_begun_again(find_resources: FindResources, stage: str) -> None:
+    timeout_s = _function(find_resources, stage, "jobs")["Timeout"]
+    queues = [each["Properties"] for each in find_resources(stage, "SQS::Queue").values()]
+
+    assert [each["VisibilityTimeout"] > timeout_s for each in queues if "RedrivePolicy" in each] == [True, True]

@@ -133,9 +133,9 @@ def test_a_bucket_lets_only_cloudfront_and_its_logs_in(find_resources: FindResou
 def test_a_queue_is_encrypted_and_ends_in_dead_letters(find_resources: FindResources, stage: str) -> None:
     queues = _all(find_resources, stage, "SQS::Queue")
 
-    assert len(queues) == 2
+    assert len(queues) == 3
     assert all(each["SqsManagedSseEnabled"] for each in queues)
-    assert [each["RedrivePolicy"]["maxReceiveCount"] for each in queues if "RedrivePolicy" in each] == [3]
+    assert [each["RedrivePolicy"]["maxReceiveCount"] for each in queues if "RedrivePolicy" in each] == [3, 3]
 
 
 def test_keys_are_rotated(find_resources: FindResources, stage: str) -> None:

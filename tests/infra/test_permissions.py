@@ -81,13 +81,30 @@ def test_a_function_signs_in_as_its_own_user_only(find_resources: FindResources,
         function = next(function for function in FUNCTIONS if f"/{function.title()}Role" in name)
         resources = [resolve(resource) for resource in _list(each["Resource"])]
         if each["Action"] == "rds-db:connect":
-            role = {"authorizer": "parley_auth", "jobs": "parley_jobs", "migrate": "parley_owner"}.get(
-                function, "parley_app"
-            )
-            assert [resource.rpartition("/")[2] for resource in resources] == [role]
+            roles = {
+                "authorizer": ["parley_auth"],
+                "jobs": ["parley_jobs", "parley_app"],
+                "migrate": ["parley_owner"],
+            }.get(function, ["parley_app"])
+            assert sorted(resource.rpartition("/")[2] for resource in resources) == sorted(roles)
         if each["Action"] == "elasticache:Connect":
             kinds = [resource.partition("elasticache:us-east-1:123456789012:")[2] for resource in resources]
             assert kinds == [f"replicationgroup:parley-{stage}", f"user:parley-{stage}-{function}"]
+
+
+def test_only_who_begins_turns_may_queue_jobs_and_only_in_these_two_queues(
+    find_resources: FindResources, stage: str
+) -> None:
+    senders = {
+        name.partition("/")[2].partition("Role")[0]: [resolve(resource) for resource in _list(each["Resource"])]
+        for name, each in _of_functions(find_resources, stage)
+        if "sqs:SendMessage" in _list(each["Action"])
+    }
+
+    assert senders.keys() == {"Chat", "Jobs"}
+    for resources in senders.values():
+        assert len(resources) == 2
+        assert all("Turns" in resource or "Jobs" in resource for resource in resources)
 
 
 def test_roles_may_do_what_the_tests_saw_the_code_do_and_no_more(

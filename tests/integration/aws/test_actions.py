@@ -8,7 +8,12 @@ from tests.aws_actions import PRODUCT
 
 
 def test_what_the_product_uses_is_collected(used_aws_actions: frozenset[str]) -> None:
-    assert used_aws_actions >= {"elasticache:Connect", "rds-db:connect", "secretsmanager:GetSecretValue"}
+    assert used_aws_actions >= {
+        "elasticache:Connect",
+        "rds-db:connect",
+        "secretsmanager:GetSecretValue",
+        "sqs:SendMessage",
+    }
 
 
 @pytest.fixture

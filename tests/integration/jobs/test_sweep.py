@@ -17,6 +17,7 @@ from parley.kit.valkey import open_valkey
 from parley.models.model import Delta
 from parley.turns.log import open_response_log
 from tests.integration.history.runtime import Function, open_function
+from tests.integration.jobs.conftest import jobs_environment
 
 MODULE = "lambdas.jobs.main"
 LOGGER = open_logger("tests")
@@ -24,12 +25,7 @@ LOGGER = open_logger("tests")
 
 @pytest.fixture(scope="module")
 def function(postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> Iterator[Function]:
-    environment = {
-        "DATABASE_URL": postgres.url_for("parley_jobs"),
-        "VALKEY_URL": valkey.url,
-        "VALKEY_PASSWORD_FILE": str(valkey.password_file),
-    }
-    with open_function(MODULE, environment) as function:
+    with open_function(MODULE, jobs_environment(postgres, valkey)) as function:
         yield function
 
 
@@ -120,11 +116,7 @@ def test_one_bad_message_does_not_undo_the_others(function: Function) -> None:
     assert function.invoke(sqs_event("bad", sweep, "bad")) == failed(0, 2)
 
 
-def test_a_job_that_cannot_be_done_now_comes_again(valkey: EmbeddedValkey) -> None:
-    environment = {
-        "DATABASE_URL": f"postgresql://parley_jobs@127.0.0.1:{free_port()}/parley",
-        "VALKEY_URL": valkey.url,
-        "VALKEY_PASSWORD_FILE": str(valkey.password_file),
-    }
-    with open_function(MODULE, environment) as function:
+def test_a_job_that_cannot_be_done_now_comes_again(postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> None:
+    away = {"DATABASE_URL": f"postgresql://parley_jobs@127.0.0.1:{free_port()}/parley"}
+    with open_function(MODULE, jobs_environment(postgres, valkey) | away) as function:
         assert function.invoke(sqs_event('{"job": "sweep"}')) == failed(0)

@@ -6,7 +6,9 @@ from parley.settings import (
     AuthorizerSettings,
     AwsSettings,
     EngineSettings,
+    JobsSettings,
     MigrateSettings,
+    QueueSettings,
     Settings,
     SettingsError,
     ValkeySettings,
@@ -44,6 +46,7 @@ def _set(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
         (AuthorizerSettings, {**OIDC, "ORIGIN_SECRET_ARN": "arn"}),
         (MigrateSettings, {"DATABASE_URL": "postgresql://me@db/x?sslmode=verify-full", "DATABASE_IAM_AUTH": "true"}),
         (ValkeySettings, {"VALKEY_URL": "rediss://c:6379", "VALKEY_IAM_USER": "u", "VALKEY_CLUSTER_NAME": "c"}),
+        (QueueSettings, {"VALKEY_URL": "redis://c", "TURNS_QUEUE_URL": "https://a", "JOBS_QUEUE_URL": "https://b"}),
     ],
 )
 def test_whoever_needs_the_role_must_have_it(
@@ -71,6 +74,25 @@ def test_a_cache_token_needs_user_cluster_and_tls(
 
     with pytest.raises(SettingsError, match=named):
         ValkeySettings.from_env()
+
+
+@pytest.mark.parametrize(
+    ("variable", "missing"), [("TURNS_QUEUE_URL", "JOBS_QUEUE_URL"), ("JOBS_QUEUE_URL", "TURNS_QUEUE_URL")]
+)
+def test_one_queue_alone_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, missing: str) -> None:
+    _set(monkeypatch, VALKEY_URL="redis://c", **{variable: "https://queue"})
+
+    with pytest.raises(SettingsError, match=missing):
+        QueueSettings.from_env()
+
+
+def test_both_databases_of_the_jobs_are_verified_before_they_see_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = "postgresql://parley_jobs@db/x?sslmode=verify-full"
+    _set(monkeypatch, VALKEY_URL="redis://c", ENGINE_URL="https://engine/v1", DATABASE_IAM_AUTH="true")
+    _set(monkeypatch, DATABASE_URL=verified, APP_DATABASE_URL="postgresql://parley_app@db/x?sslmode=require")
+
+    with pytest.raises(SettingsError, match=r"APP_DATABASE_URL: .*verify-full"):
+        JobsSettings.from_env()
 
 
 def test_the_role_s_keys_are_in_no_repr_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,13 +122,39 @@ class EngineSettings(AwsSettings):
 
 
 class TurnSettings(Settings):
-    """`turn_deadline_s` must stay under the function's timeout less 10 s, so that a turn settles before it is frozen."""
+    """`turn_deadline_s` must stay under the function's timeout less 10 s, so that a turn settles before it is frozen.
+
+    `response_log_kept_s` is how long a stream can be read again from its beginning after its end. `titles` says what names a
+    conversation: the engine, asked once after the first turn, or the first line of what the user said.
+    """
 
     turn_deadline_s: float = Field(default=600, gt=0)
+    response_log_kept_s: float = Field(default=3600, gt=0)
     message_limit_bytes: int = Field(default=256 * 1024, ge=1)
+    titles: Literal["engine", "first_line"] = "engine"
 
 
-class ChatSettings(DatabaseSettings, ValkeySettings, EngineSettings, TurnSettings):
+class QueueSettings(ValkeySettings):
+    """Where jobs go: to these two SQS queues or, where neither is set, to a stream in Valkey.
+
+    Background turns have a queue of their own, for they take minutes and nothing else should wait behind them.
+    """
+
+    turns_queue_url: Url | None = None
+    jobs_queue_url: Url | None = None
+
+    @property
+    def uses_role(self) -> bool:
+        return self.turns_queue_url is not None or super().uses_role
+
+    @model_validator(mode="after")
+    def _names_both_or_none(self) -> Self:
+        if (self.turns_queue_url is None) != (self.jobs_queue_url is None):
+            raise ValueError("TURNS_QUEUE_URL, JOBS_QUEUE_URL: set both or none")
+        return self
+
+
+class ChatSettings(DatabaseSettings, EngineSettings, TurnSettings, QueueSettings):
     """The chat function."""
 
 
@@ -145,8 +171,18 @@ class HistorySettings(DatabaseSettings):
         return self
 
 
-class JobsSettings(DatabaseSettings, ValkeySettings):
-    """The jobs function connects as `parley_jobs`."""
+class JobsSettings(DatabaseSettings, EngineSettings, TurnSettings, QueueSettings):
+    """The jobs function connects as `parley_jobs` to find abandoned turns of all users, and to `app_database_url`, as
+    `parley_app`, to do what it does in the name of one user.
+    """
+
+    app_database_url: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _shows_tokens_to_the_app_s_database_only(self) -> Self:
+        if self.database_iam_auth:
+            _require_verified("APP_DATABASE_URL", self.app_database_url)
+        return self
 
 
 class AccountsSettings(DatabaseSettings):
