@@ -4,33 +4,53 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import uniform
 from typing import Any, Self, cast
 
 import aiohttp
 import orjson
 
 from parley.errors import ChatError, ContextLengthExceeded, EngineFailed, EngineUnavailable, InvalidRequest
+from parley.kit.breaker import Breaker
 from parley.kit.sse import DataParser
 from parley.models.model import Delta, Model, delta_from_chunk
 from parley.settings import EngineSettings
 
 # Control calls are small and the engine answers them beside its batches.
-_CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_CONTROL_WITHIN_S = 5
+_CONTROL_LIMITS = aiohttp.ClientTimeout(total=_CONTROL_WITHIN_S)
+# What proxies say of an engine behind them that is starting, stopping or overrun, and has not begun to answer.
+_NOT_BEGUN = {502, 503, 504}
+# vLLM closes a connection that was idle for 5 s (uvicorn's default). A request sent just then would be lost.
+_KEEP_ALIVE_S = 4
+_RETRY_AFTER_S = (0.05, 0.25)
 
+_AWAY = "The model is not reachable just now. Try again in a moment."
 _BROKEN_OFF = "The model's answer broke off. What it had written is kept."
 
 
+class _EngineAway(EngineUnavailable):
+    """It cannot be reached: unlike one that is reached and has no room."""
+
+    def __init__(self, retry_after_s: int = 5) -> None:
+        super().__init__(_AWAY, retry_after_s=retry_after_s)
+
+
 class Engine:
-    """One engine. Every method raises EngineUnavailable when it cannot be reached and EngineFailed when it talks nonsense."""
+    """One engine. Every method raises EngineUnavailable when it cannot be reached and EngineFailed when it talks nonsense.
+
+    An engine that could not be reached several times in a row is not asked at all for a moment.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, settings: EngineSettings) -> None:
         self._session = session
         self._url = settings.engine_url
         self._root = settings.engine_url.removesuffix("/v1")
         self._default_context_tokens = settings.engine_context_tokens
-        self._stream_timeout = aiohttp.ClientTimeout(total=None, sock_connect=settings.engine_connect_timeout_s)
+        self._stream_limits = aiohttp.ClientTimeout(total=None, sock_connect=settings.engine_connect_timeout_s)
         self._read_timeout_s = settings.engine_read_timeout_s
         self._has_tokenizer = True
+        self._breaker = Breaker(_EngineAway, lambda error: isinstance(error, _EngineAway))
 
     async def list_models(self) -> list[Model]:
         """What the engine serves now, with the context length it really has."""
@@ -75,17 +95,11 @@ class Engine:
         Raises, while iterating: EngineFailed when the stream breaks, stalls or ends without a finish reason.
         """
         url = f"{self._url}/chat/completions"
-        try:
-            async with asyncio.timeout(self._read_timeout_s):
-                response = await self._session.post(url, data=orjson.dumps(request), timeout=self._stream_timeout)
-            async with response, _StallGuard(response.content, self._read_timeout_s) as guard:
-                if response.status != 200:
-                    raise _refusal(response.status, await response.content.read(64 * 1024), response.headers)
-                yield _deltas(response.content, guard)
-        except (aiohttp.ClientConnectionError, TimeoutError) as error:
-            raise EngineUnavailable(
-                "The model is not reachable just now. Try again in a moment.", retry_after_s=5
-            ) from error
+        response = await self._send("POST", url, request, within_s=self._read_timeout_s, limits=self._stream_limits)
+        async with response, _StallGuard(response.content, self._read_timeout_s) as guard:
+            if response.status != 200:
+                raise _refusal(response.status, await _beginning(response), response.headers)
+            yield _deltas(response.content, guard)
 
     async def _props(self) -> Mapping[str, Any]:
         """llama.cpp tells a slot's context length here; other servers have no such page."""
@@ -102,31 +116,65 @@ class Engine:
         )
 
     async def _get_json(self, url: str) -> Mapping[str, Any]:
-        try:
-            async with self._session.get(url, timeout=_CONTROL_TIMEOUT) as response:
-                body = await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise EngineUnavailable(
-                "The model is not reachable just now. Try again in a moment.", retry_after_s=5
-            ) from error
-        if response.status != 200:
-            raise EngineFailed(f"The engine answered {response.status} to a control request.")
+        status, body = await self._control("GET", url)
+        if status != 200:
+            raise EngineFailed(f"The engine answered {status} to a control request.")
         return _object(body)
 
     async def _post_control(self, url: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The answer, or None where the server has no such route."""
-        try:
-            async with self._session.post(url, data=orjson.dumps(body), timeout=_CONTROL_TIMEOUT) as response:
-                answer = await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise EngineUnavailable(
-                "The model is not reachable just now. Try again in a moment.", retry_after_s=5
-            ) from error
-        if response.status in {404, 405}:
+        status, answer = await self._control("POST", url, body)
+        if status in {404, 405}:
             return None
-        if response.status != 200:
-            raise EngineFailed(f"The engine answered {response.status} to a control request.")
+        if status != 200:
+            raise EngineFailed(f"The engine answered {status} to a control request.")
         return _object(answer)
+
+    async def _control(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> tuple[int, bytes]:
+        response = await self._send(method, url, body, within_s=_CONTROL_WITHIN_S, limits=_CONTROL_LIMITS)
+        async with response:
+            try:
+                return response.status, await response.read()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise _EngineAway from error
+
+    async def _send(
+        self, method: str, url: str, body: Mapping[str, Any] | None, *, within_s: float, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        """The response, its body unread, within `within_s`; to be closed.
+
+        Asks once more where nothing can have been generated: no connection was made, or a proxy found no engine. A request
+        that got as far as the engine is never sent twice. Raises: EngineUnavailable; EngineFailed for what is no HTTP.
+        """
+        data = None if body is None else orjson.dumps(body)
+        with self._breaker.attempt():
+            try:
+                async with asyncio.timeout(within_s):
+                    response = await self._send_once(method, url, data, limits)
+                    if response is None:
+                        await asyncio.sleep(uniform(*_RETRY_AFTER_S))  # noqa: S311 -- no secret
+                        response = await self._session.request(method, url, data=data, timeout=limits)
+            except (aiohttp.ClientConnectionError, TimeoutError) as error:
+                raise _EngineAway from error
+            except aiohttp.ClientError as error:
+                raise EngineFailed("The engine did not answer with HTTP.") from error
+            if response.status in {502, 504}:
+                response.close()
+                raise _EngineAway
+            return response
+
+    async def _send_once(
+        self, method: str, url: str, data: bytes | None, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse | None:
+        """None where another attempt does no harm and may do better."""
+        try:
+            response = await self._session.request(method, url, data=data, timeout=limits)
+        except aiohttp.ClientConnectorError:
+            return None
+        if response.status not in _NOT_BEGUN or "retry-after" in response.headers:
+            return response
+        response.close()
+        return None
 
 
 @asynccontextmanager
@@ -135,7 +183,11 @@ async def open_engine(settings: EngineSettings) -> AsyncGenerator[Engine]:
     headers = {"content-type": "application/json"}
     if settings.engine_api_key_file is not None:
         headers["authorization"] = f"Bearer {_read_key(settings.engine_api_key_file)}"
-    connector = aiohttp.TCPConnector(limit=0, force_close=not settings.engine_reuse_connections)
+    connector = (
+        aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S)
+        if settings.engine_reuse_connections
+        else aiohttp.TCPConnector(limit=0, force_close=True)
+    )
     async with aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=False) as session:
         yield Engine(session, settings)
 
@@ -186,7 +238,9 @@ async def _deltas(content: aiohttp.StreamReader, guard: _StallGuard) -> AsyncGen
         while data := await content.readany():
             guard.hear()
             batch, broken = _parse(parser.feed(data))
-            is_finished = is_finished or any(delta.finish_reason for delta in batch)
+            for delta in batch:
+                if delta.finish_reason:
+                    is_finished = True
             if batch:
                 yield batch
             if broken is not None:
@@ -208,6 +262,14 @@ def _parse(payloads: Sequence[bytes]) -> tuple[list[Delta], ValueError | None]:
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             return batch, ValueError(f"not a chat completion chunk: {type(error).__name__}")
     return batch, None
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """Of a refusal's body, as much as is worth reading. Raises: EngineUnavailable."""
+    try:
+        return await response.content.read(64 * 1024)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _EngineAway from error
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
