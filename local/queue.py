@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aws_lambda_powertools import Logger
-from redis.exceptions import RedisClusterException
 
 from parley.kit.telemetry import describe_error
 from parley.kit.valkey import RedisCluster, RedisError, ResponseError
@@ -65,7 +64,11 @@ class Consumer:
                 await asyncio.get_running_loop().create_future()
             finally:
                 # Before Python 3.12 `asyncio.wait_for`, and so redis-py, may swallow a cancellation.
-                self._is_ending = True
+                self.take_no_more()
+
+    def take_no_more(self) -> None:
+        """What is being done is finished, and nothing else is begun."""
+        self._is_ending = True
 
     async def _work(self) -> None:
         while not self._is_ending:
@@ -73,7 +76,7 @@ class Consumer:
                 await self._join()
                 while not self._is_ending:
                     await self._do_next()
-            except (RedisError, RedisClusterException, OSError) as error:
+            except (RedisError, OSError) as error:
                 self._logger.warning("job_queue_unavailable", extra=describe_error(error))
                 await asyncio.sleep(_REST_S)
 
@@ -88,7 +91,7 @@ class Consumer:
     async def _do_next(self) -> None:
         """Do one job, or wait a second for one."""
         message = await self._take_up_again() or await self._take_new()
-        if message is None:
+        if message is None or self._is_ending:
             return
         if message.deliveries > DELIVERIES:
             self._logger.error("job_put_aside", extra={"message_id": message.id.decode()})
@@ -134,5 +137,5 @@ class Consumer:
             try:
                 # Of a claim without the message the stream does not count the delivery.
                 await self._valkey.xclaim(STREAM, GROUP, self._name, 0, [message.id], justid=True)
-            except (RedisError, RedisClusterException, OSError):
+            except (RedisError, OSError):
                 continue  # `_work` says so, and tries again

@@ -5,8 +5,6 @@ Its messages stay in the stream until they are done, so its length is what waits
 
 from typing import Any, cast
 
-from redis.exceptions import RedisClusterException
-
 from parley.errors import StorageUnavailable
 from parley.kit.valkey import RedisCluster, RedisError
 
@@ -32,7 +30,7 @@ class ValkeyQueue:
             if length < LENGTH_LIMIT:
                 await self._valkey.xadd(STREAM, {FIELD: body})
                 return
-        except (RedisError, RedisClusterException, OSError) as error:
+        except (RedisError, OSError) as error:
             raise StorageUnavailable(
                 "The queue of jobs does not answer. Try again in a moment.", retry_after_s=2
             ) from error
