@@ -19,9 +19,10 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 # An identifier, no address: another PORT signs nobody out.
 LOCAL_ISSUER = "urn:parley:local"
 WEB_CLIENT = "parley-web"
-# The functions' login, the sweeper's and the authorizer's.
+# The functions' login, by both of its names, the sweeper's and the authorizer's.
 _DATABASE_LOGINS = {
     "DATABASE_URL": "parley_app",
+    "APP_DATABASE_URL": "parley_app",
     "JOBS_DATABASE_URL": "parley_jobs",
     "AUTH_DATABASE_URL": "parley_auth",
 }
@@ -117,7 +118,14 @@ def _engine(config: StackConfig) -> tuple[Step, dict[str, str]]:
         "ENGINE_URL": engine.url,
         "ENGINE_REUSE_CONNECTIONS": "false",  # llama.cpp breaks a kept-alive connection after a stream
         "ENGINE_CONTEXT_TOKENS": str(engine.context_tokens),
+        **_titles(config),
     }
+
+
+def _titles(config: StackConfig) -> dict[str, str]:
+    """The small model answers a conversation where it should name it; a model of the user's choice may do better."""
+    chosen = config.environ.get("TITLES") or ("engine" if config.model_path else "first_line")
+    return {"TITLES": chosen}
 
 
 def _issuer_env(config: StackConfig) -> dict[str, str]:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from lambdas.chat.responses.routes import router as responses_router
 from lambdas.chat.routes import router
 from parley.edge.api import create_api
 from parley.kit.telemetry import open_logger
@@ -24,4 +25,5 @@ def create_app(settings: ChatSettings) -> FastAPI:
 
     app = create_api("Parley chat", logger, lifespan)
     app.include_router(router)
+    app.include_router(responses_router)
     return app

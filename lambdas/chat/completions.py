@@ -10,7 +10,8 @@ from parley.edge.errors import error_body
 from parley.ids import conversation_wire_id, response_wire_id, wire_id
 from parley.kit.sse import COMMENT, DONE, encode_data
 from parley.models.model import Delta, Usage
-from parley.turns.model import Outcome, Status, put_together
+from parley.turns.answer import put_together
+from parley.turns.model import Outcome, Response, Status
 from parley.turns.turn import Turn, TurnReader
 
 
@@ -34,10 +35,10 @@ def completion(turn: Turn) -> dict[str, Any]:
         "finish_reason": turn.outcome.finish_reason,
     }
     return {
-        **_head(turn, "chat.completion"),
+        **_head(turn.response, "chat.completion"),
         "choices": [choice],
         "usage": _usage(turn.outcome.usage) if turn.outcome.usage else None,
-        **_extension(turn),
+        **_extension(turn.response),
         **_status(turn.outcome),
     }
 
@@ -47,10 +48,10 @@ async def completion_chunks(turn: Turn, reader: TurnReader, *, include_usage: bo
 
     It ends with a finish reason and `[DONE]`, or with an error event: never in silence, which the SDKs take for success.
     """
-    encode = ChunkEncoder(turn, include_usage=include_usage)
+    encode = ChunkEncoder(turn.response, include_usage=include_usage)
     yield encode.first()
     async for deltas in reader:
-        yield b"".join([encode.delta(delta) for delta in deltas if delta.is_shown]) if deltas else COMMENT
+        yield b"".join([encode.delta(delta) for delta in deltas]) if deltas else COMMENT
     assert turn.outcome is not None
     if turn.outcome.error is not None:
         yield encode_data(orjson.dumps(error_body(turn.outcome.error)))
@@ -62,9 +63,9 @@ async def completion_chunks(turn: Turn, reader: TurnReader, *, include_usage: bo
 class ChunkEncoder:
     """Chunks of one turn. Everything but the delta is the same in each and made once, for this runs for every token."""
 
-    def __init__(self, turn: Turn, *, include_usage: bool) -> None:
-        self._turn = turn
-        self._head = _head(turn, "chat.completion.chunk")
+    def __init__(self, response: Response, *, include_usage: bool) -> None:
+        self._response = response
+        self._head = _head(response, "chat.completion.chunk")
         self._usage = {"usage": None} if include_usage else {}
         head = orjson.dumps(self._head)[:-1]
         self._before_text = b"data: " + head + b',"choices":[{"index":0,"delta":{"content":'
@@ -74,7 +75,7 @@ class ChunkEncoder:
 
     def first(self) -> bytes:
         """The role, and the ids by which a stored turn can be found again."""
-        return self._chunk({"role": "assistant", "content": ""}, **_extension(self._turn))
+        return self._chunk({"role": "assistant", "content": ""}, **_extension(self._response))
 
     def delta(self, delta: Delta) -> bytes:
         if not (delta.tool_calls or delta.reasoning or delta.logprobs):
@@ -99,27 +100,25 @@ class ChunkEncoder:
         return encode_data(orjson.dumps({**self._head, "choices": [choice], **self._usage, **extension}))
 
 
-def _head(turn: Turn, kind: str) -> dict[str, Any]:
+def _head(response: Response, kind: str) -> dict[str, Any]:
     return {
-        "id": f"chatcmpl-{turn.response_id.hex}",
+        "id": f"chatcmpl-{response.response_id.hex}",
         "object": kind,
-        "created": int(turn.began_at.timestamp()),
-        "model": turn.chat.model.name,
+        "created": int(response.created_at.timestamp()),
+        "model": response.model,
         "system_fingerprint": None,
         "service_tier": "default",
     }
 
 
-def _extension(turn: Turn) -> dict[str, Any]:
-    if turn.record is None:
+def _extension(response: Response) -> dict[str, Any]:
+    if response.conversation_id is None:
         return {}
-    assert turn.chat.conversation is not None
-    contents = turn.chat.conversation.contents
     return {
-        "conversation_id": conversation_wire_id(turn.record.conversation_id),
-        "response_id": response_wire_id(turn.response_id),
-        "item_ids": [content_wire_id(*each) for each in zip(contents, turn.record.item_ids, strict=True)],
-        "output_item_id": wire_id("msg", turn.record.output_item_id),
+        "conversation_id": conversation_wire_id(response.conversation_id),
+        "response_id": response_wire_id(response.response_id),
+        "item_ids": [content_wire_id(content, item_id) for item_id, content in response.input_items],
+        "output_item_id": wire_id("msg", response.output_item_id),
     }
 
 

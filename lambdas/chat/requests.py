@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from lambdas.chat.origin import Origin
 from lambdas.chat.schemas import (
     AssistantMessage,
     ChatMessage,
@@ -18,23 +19,29 @@ from parley.errors import InvalidRequest, RequestTooLarge, UnsupportedParameter
 from parley.ids import ItemId, UserId, parse_conversation_id
 from parley.models.model import Model
 from parley.models.service import Catalogue
-from parley.turns.model import ChatTurn, ConversationInput
+from parley.turns.model import ChatTurn, TurnInput
 
 
 async def to_turn(
-    request: CompletionRequest, user_id: UserId, catalogue: Catalogue, message_limit_bytes: int
+    request: CompletionRequest,
+    user_id: UserId,
+    catalogue: Catalogue,
+    message_limit_bytes: int,
+    origin: Origin,
 ) -> ChatTurn:
     """Raises: InvalidRequest, UnsupportedParameter, RequestTooLarge, NotFound, ModelNotFound, EngineUnavailable."""
     messages = _messages(request)
     _check_texts(messages, message_limit_bytes)
-    conversation = _conversation_input(request, messages)
+    turn_input = _turn_input(request, messages)
     return ChatTurn(
         user_id=user_id,
         model=await _model(request, catalogue),
         parameters=engine_parameters(request),
-        messages=() if conversation else engine_messages(messages),
-        conversation=conversation,
+        messages=() if turn_input else engine_messages(messages),
+        input=turn_input,
         max_tokens=_max_tokens(request),
+        idempotency=origin.idempotency,
+        request_id=origin.request_id,
     )
 
 
@@ -63,15 +70,15 @@ def _check_texts(messages: Sequence[ChatMessage], limit_bytes: int) -> None:
             raise RequestTooLarge(f"A message of {size_bytes} bytes is over the limit of {limit_bytes}.", param=param)
 
 
-def _conversation_input(request: CompletionRequest, messages: Sequence[ChatMessage]) -> ConversationInput | None:
+def _turn_input(request: CompletionRequest, messages: Sequence[ChatMessage]) -> TurnInput | None:
     if request.conversation_id is None:
         if request.replaces_item_id is not None:
             raise InvalidRequest("'replaces_item_id' goes with 'conversation_id'.", param="conversation_id")
         return None
-    return ConversationInput(
-        parse_conversation_id(request.conversation_id),
+    return TurnInput(
         tuple(content for message in messages for content in _contents(message)),
-        _replaces(request),
+        conversation_id=parse_conversation_id(request.conversation_id),
+        replaces=_replaces(request),
     )
 
 

@@ -6,7 +6,9 @@ A field that is not here is refused by name. https://platform.openai.com/docs/ap
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag
+import orjson
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic_core import PydanticCustomError
 
 from parley.edge.bodies import Body
 
@@ -14,7 +16,25 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
-class TextPart(Body):
+def _check_can_be_written(document: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows integers of any length, what writes it on (orjson) those of 64 bits."""
+    try:
+        orjson.dumps(document)
+    except orjson.JSONEncodeError as error:
+        raise PydanticCustomError("not_writable", "it nests too deep or holds an integer of over 64 bits") from error
+    return document
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(_check_can_be_written)]
+
+
+class BodyPart(Body):
+    """A part of a body, which is never checked by itself: without a validator of its own it costs the import less."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class TextPart(BodyPart):
     type: Literal["text"]
     text: str
 
@@ -29,30 +49,30 @@ Text = Annotated[
 ]
 
 
-class SystemMessage(Body):
+class SystemMessage(BodyPart):
     role: Literal["system", "developer"]
     content: Text
     name: Name | None = None
 
 
-class UserMessage(Body):
+class UserMessage(BodyPart):
     role: Literal["user"]
     content: Text
     name: Name | None = None
 
 
-class CalledFunction(Body):
+class CalledFunction(BodyPart):
     name: Name
     arguments: str
 
 
-class ToolCall(Body):
+class ToolCall(BodyPart):
     id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     type: Literal["function"]
     function: CalledFunction
 
 
-class AssistantMessage(Body):
+class AssistantMessage(BodyPart):
     role: Literal["assistant"]
     content: Text | None = None
     tool_calls: Annotated[list[ToolCall], Field(min_length=1, max_length=128)] | None = None
@@ -60,7 +80,7 @@ class AssistantMessage(Body):
     name: Name | None = None
 
 
-class ToolMessage(Body):
+class ToolMessage(BodyPart):
     role: Literal["tool"]
     tool_call_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     content: Text
@@ -69,45 +89,45 @@ class ToolMessage(Body):
 ChatMessage = Annotated[SystemMessage | UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")]
 
 
-class Function(Body):
+class Function(BodyPart):
     name: Name
     description: str | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: JsonObject | None = None
     strict: bool | None = None
 
 
-class Tool(Body):
+class Tool(BodyPart):
     type: Literal["function"]
     function: Function
 
 
-class NamedFunction(Body):
+class NamedFunction(BodyPart):
     name: Name
 
 
-class NamedTool(Body):
+class NamedTool(BodyPart):
     type: Literal["function"]
     function: NamedFunction
 
 
-class PlainFormat(Body):
+class PlainFormat(BodyPart):
     type: Literal["text", "json_object"]
 
 
-class JsonSchema(Body):
+class JsonSchema(BodyPart):
     name: Name
     description: str | None = None
     # `schema` is a method of pydantic's models.
-    schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+    schema_: Annotated[JsonObject | None, Field(alias="schema")] = None
     strict: bool | None = None
 
 
-class JsonSchemaFormat(Body):
+class JsonSchemaFormat(BodyPart):
     type: Literal["json_schema"]
     json_schema: JsonSchema
 
 
-class StreamOptions(Body):
+class StreamOptions(BodyPart):
     include_usage: bool | None = None
     # Padding against eavesdroppers on the length of tokens is not made here; asking for none of it is fine.
     include_obfuscation: Literal[False] | None = None

@@ -12,6 +12,7 @@ from parley.conversations.model import (
     ListedItem,
     Message,
     Page,
+    Reasoning,
     ResponseFacts,
     Role,
     item_type,
@@ -75,6 +76,8 @@ def _content_fields(content: ItemContent) -> dict[str, Any]:
             return {"call_id": call_id, "name": name, "arguments": arguments}
         case FunctionCallOutput(call_id=call_id, output=output):
             return {"call_id": call_id, "output": output}
+        case Reasoning(text=text):
+            return {"summary": [], "content": [{"type": "reasoning_text", "text": text}]}
 
 
 def _output_text(text: str) -> dict[str, Any]:

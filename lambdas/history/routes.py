@@ -10,6 +10,7 @@ from lambdas.history.schemas import (
     ConversationsQuery,
     CreateConversationBody,
     CreateItemsBody,
+    IncludeQuery,
     ItemsQuery,
     NoQuery,
     UpdateConversationBody,
@@ -59,6 +60,10 @@ def _item_key(item_id: str) -> ItemKey:
 def _no_query(_: Annotated[NoQuery, Query()]) -> None: ...
 
 
+def _include(query: Annotated[IncludeQuery, Query()]) -> None:
+    query.check()
+
+
 def _after(text: str | None, parse: Callable[[str], T]) -> T | None:
     """The place a page begins behind. Raises: NotFound, naming the parameter."""
     try:
@@ -73,6 +78,7 @@ User = Annotated[UserId, Depends(_user_id)]
 ConversationOf = Annotated[ConversationId, Depends(_conversation_id)]
 ItemOf = Annotated[ItemKey, Depends(_item_key)]
 without_query = [Depends(_no_query)]
+with_include = [Depends(_include)]
 
 
 @router.post("", dependencies=without_query)
@@ -112,7 +118,7 @@ async def delete_conversation(conversation_id: ConversationOf, history: HistoryO
     return json_response(document)
 
 
-@router.post("/{conversation_id}/items", dependencies=without_query)
+@router.post("/{conversation_id}/items", dependencies=with_include)
 async def add_items(request: Request, conversation_id: ConversationOf, history: HistoryOf, user_id: User) -> Response:
     body = parse_body(CreateItemsBody, await request.body())
     items = to_items(body.items, history.message_limit_bytes)
@@ -124,12 +130,13 @@ async def add_items(request: Request, conversation_id: ConversationOf, history: 
 async def list_items(
     query: Annotated[ItemsQuery, Query()], conversation_id: ConversationOf, pool: PoolToList, user_id: User
 ) -> Response:
+    query.check()
     part = ItemQuery(limit=query.limit, after=_after(query.after, parse_item_id), order=query.order)
     page = await service.list_items(pool, user_id, conversation_id, part)
     return json_response(list_document(page, item_document))
 
 
-@router.get("/{conversation_id}/items/{item_id}", dependencies=without_query)
+@router.get("/{conversation_id}/items/{item_id}", dependencies=with_include)
 async def get_item(conversation_id: ConversationOf, key: ItemOf, history: HistoryOf, user_id: User) -> Response:
     return json_response(item_document(await service.get_item(history.pool, user_id, conversation_id, key)))
 

@@ -20,7 +20,14 @@ from local.gateway.settings import GatewaySettings, uses_local_issuer
 from local.gateway.static import Page
 from local.oidc.app import create_issuer
 from parley.kit.telemetry import open_logger
-from parley.settings import AccountsSettings, AuthorizerSettings, ChatSettings, HistorySettings, SettingsError
+from parley.settings import (
+    AccountsSettings,
+    AuthorizerSettings,
+    ChatSettings,
+    HistorySettings,
+    JobsSettings,
+    SettingsError,
+)
 from parley.wiring.authorizer import Credentials, create_credentials
 
 # Running turns settle meanwhile; the supervisor waits eight seconds in all.
@@ -59,6 +66,7 @@ def create_gateway(
 ) -> Gateway:
     """The gateway before the real functions. Raises: SettingsError, ValueError for what must not run here."""
     chat = ChatSettings.from_env()
+    jobs = JobsSettings.from_env().model_copy(update={"database_url": settings.jobs_database_url})
     apps = (
         create_chat(chat),
         create_history(HistorySettings.from_env()),
@@ -74,7 +82,7 @@ def create_gateway(
     return Gateway(
         functions_of(*apps),
         create_handler(authorizer, credentials),
-        running=partial(run_stack, settings, chat, apps, logger),
+        running=partial(run_stack, settings, chat, jobs, apps, logger),
         page=Page(settings.web_dist),
         page_settings=PageConfig(authorizer, settings.url),
         issuer=issuer,

@@ -7,24 +7,28 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from functools import partial
 
+import orjson
 from aws_lambda_powertools import Logger
 from fastapi import FastAPI
 
+from lambdas.jobs.jobs import run_job
 from local.gateway.health import Probe
 from local.gateway.settings import GatewaySettings
+from local.queue import Consumer
 from parley.kit import postgres, valkey
 from parley.kit.telemetry import describe_error
 from parley.models.client import open_engine
-from parley.settings import ChatSettings
-from parley.turns.log import open_response_log
-from parley.turns.sweep import SWEEP_EVERY_S, Sweeper
+from parley.settings import ChatSettings, JobsSettings
+from parley.turns.model import StopReason
+from parley.turns.sweep import SWEEP_EVERY_S
+from parley.wiring.jobs import Jobs, open_jobs
 
 Job = Callable[[], Awaitable[object]]
 
 
 @asynccontextmanager
 async def run_stack(
-    gateway: GatewaySettings, chat: ChatSettings, apps: Sequence[FastAPI], logger: Logger
+    gateway: GatewaySettings, chat: ChatSettings, jobs_settings: JobsSettings, apps: Sequence[FastAPI], logger: Logger
 ) -> AsyncGenerator[Mapping[str, Probe]]:
     """Runs everything until the block ends, and yields a probe for each part.
 
@@ -32,21 +36,38 @@ async def run_stack(
     """
     async with (
         postgres.open_pool(chat.database_url, size=1) as app_pool,
-        postgres.open_pool(gateway.jobs_database_url, size=2) as jobs_pool,
         postgres.open_pool(gateway.auth_database_url, size=1) as auth_pool,
         valkey.open_valkey(chat.valkey_url, chat.valkey_password_file) as cluster,
-        open_response_log(cluster, logger) as log,
         open_engine(chat) as engine,
         lifespans(apps),
-        background([partial(repeat, Sweeper(jobs_pool, log, logger).sweep, SWEEP_EVERY_S, logger)]),
+        open_jobs(jobs_settings, logger) as jobs,
+        doing_jobs(jobs, cluster, logger),
     ):
         yield {
             "database": partial(postgres.ping, app_pool),
-            "jobs_database": partial(postgres.ping, jobs_pool),
+            "jobs_database": partial(postgres.ping, jobs.pool),
             "auth_database": partial(postgres.ping, auth_pool),
             "valkey": partial(valkey.ping, cluster),
             "engine": engine.list_models,
         }
+
+
+@asynccontextmanager
+async def doing_jobs(jobs: Jobs, cluster: valkey.RedisCluster, logger: Logger) -> AsyncGenerator[None]:
+    """Does what the jobs function does, out of the queue in Valkey, and sweeps more often than its schedule would."""
+
+    async def run(body: bytes) -> None:
+        await run_job(jobs, orjson.loads(body))
+
+    consumer = Consumer(cluster, run, logger)
+    sweep = partial(repeat, jobs.new_sweeper().sweep, SWEEP_EVERY_S, logger)
+    async with background([sweep, consumer.consume_forever]):
+        try:
+            yield
+        finally:
+            # Background turns settle with what they have; cut off, they would be taken for dead.
+            consumer.take_no_more()
+            await jobs.turns.stop_all(StopReason.SHUTDOWN)
 
 
 @asynccontextmanager

@@ -120,8 +120,8 @@ class Caller:
     async def post(self, path: str, document: object) -> Reply:
         return await self.send(path, orjson.dumps(document))
 
-    async def send(self, path: str, body: bytes) -> Reply:
-        return await self.api.call("POST", path, body, user_id=self.user_id, verdict=self.verdict)
+    async def send(self, path: str, body: bytes, query: str = "") -> Reply:
+        return await self.api.call("POST", path, body, query.encode(), user_id=self.user_id, verdict=self.verdict)
 
     async def delete(self, path: str) -> Reply:
         return await self.api.call("DELETE", path, user_id=self.user_id, verdict=self.verdict)

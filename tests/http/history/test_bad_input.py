@@ -3,7 +3,7 @@
 import json
 import os
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import orjson
 import pytest
@@ -66,7 +66,11 @@ async def test_a_body_that_is_no_object_of_clean_json_is_refused(alice: Caller, 
         ({"items": [HI] * 21}, "items"),
         ({"items": ["Hi"]}, "items[0]"),
         ({"items": [None]}, "items[0]"),
-        ({"items": [HI, {"type": "reasoning"}]}, "items[1]"),
+        ({"items": [HI, {"type": "web_search_call"}]}, "items[1]"),
+        ({"items": [HI, {"type": "reasoning"}]}, "items[1].summary"),
+        ({"items": [{"type": "reasoning", "summary": ["a"]}]}, "items[0].summary[0]"),
+        ({"items": [{"type": "reasoning", "summary": [], "content": "a"}]}, "items[0].content"),
+        ({"items": [{"type": "reasoning", "summary": [], "encrypted_content": "a"}]}, "items[0].encrypted_content"),
         ({"items": [{"type": 7}]}, "items[0]"),
         ({"items": [{"content": "Hi"}]}, "items[0].role"),
         ({"items": [{"role": "user"}]}, "items[0].content"),
@@ -77,9 +81,12 @@ async def test_a_body_that_is_no_object_of_clean_json_is_refused(alice: Caller, 
         ({"items": [{"role": "user", "content": {"type": "input_text", "text": "Hi"}}]}, "items[0].content"),
         ({"items": [{"role": "user", "content": [7]}]}, "items[0].content[0]"),
         ({"items": [{"role": "user", "content": [{"type": "input_text"}]}]}, "items[0].content[0].text"),
-        ({"items": [{"role": "user", "content": [{"type": "input_text", "text": ""}]}]}, "items[0].content[0].text"),
-        ({"items": [HI | {"status": "in_progress"}]}, "items[0].status"),
+        ({"items": [HI, {"role": "user", "content": [{"type": "input_text", "text": " "}]}]}, "items[1].content"),
+        ({"items": [HI | {"status": "done"}]}, "items[0].status"),
+        ({"items": [HI | {"phase": "commentary"}]}, "items[0].phase"),
+        ({"items": [HI | {"id": 7}]}, "items[0].id"),
         ({"items": [{"type": "function_call", "call_id": "c", "name": "", "arguments": ""}]}, "items[0].name"),
+        ({"items": [{"type": "function_call", "call_id": "c", "name": "f g", "arguments": ""}]}, "items[0].name"),
         ({"items": [{"type": "function_call", "name": "f", "arguments": ""}]}, "items[0].call_id"),
         ({"items": [{"type": "function_call_output", "call_id": "c", "output": []}]}, "items[0].output"),
     ],
@@ -94,8 +101,11 @@ async def test_a_wrong_field_is_named(alice: Caller, body: dict[str, Any], param
     ("body", "param"),
     [
         ({"model": "gpt"}, "model"),
-        ({"items": [HI | {"id": "msg_1"}]}, "items[0].id"),
-        ({"items": [HI | {"phase": "commentary"}]}, "items[0].phase"),
+        ({"items": [HI | {"name": "ada"}]}, "items[0].name"),
+        (
+            {"items": [{"type": "function_call_output", "call_id": "c", "output": "", "namespace": "n"}]},
+            "items[0].namespace",
+        ),
         (
             {"items": [{"role": "user", "content": [{"type": "input_text", "text": "a", "detail": "high"}]}]},
             "items[0].content[0].detail",
@@ -111,9 +121,49 @@ async def test_a_field_we_do_not_have_is_named(alice: Caller, body: dict[str, An
 async def test_a_kind_of_content_we_do_not_have_is_named(alice: Caller) -> None:
     image = {"type": "input_image", "image_url": "http://169.254.169.254/"}
 
-    reply = await alice.post("/v1/conversations", {"items": [{"role": "user", "content": [image]}]})
+    said = await alice.post("/v1/conversations", {"items": [{"role": "user", "content": [image]}]})
+    answered = await alice.post(
+        "/v1/conversations", {"items": [{"type": "function_call_output", "call_id": "c", "output": [image]}]}
+    )
 
-    assert (reply.status, reply.error["param"]) == (400, "items[0].content[0].type")
+    assert (said.status, said.error["param"]) == (400, "items[0].content[0].type")
+    assert (answered.status, answered.error["param"]) == (400, "items[0].output[0].type")
+
+
+async def test_annotations_that_would_be_lost_are_refused(alice: Caller) -> None:
+    cited = {"type": "output_text", "text": "Rome", "annotations": [{"type": "url_citation", "url": "http://a"}]}
+
+    reply = await alice.post("/v1/conversations", {"items": [{"role": "assistant", "content": [cited]}]})
+
+    assert (reply.status, reply.error["param"]) == (400, "items[0].content[0].annotations")
+
+
+@pytest.mark.parametrize("name", ["include", "include[]"])
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ("message.output_text.logprobs", "unsupported_parameter"),
+        ("reasoning.encrypted_content", "unsupported_parameter"),
+        ("message.output_text", "invalid_request"),
+        ("", "invalid_request"),
+        ("\ud7ff\x00", "invalid_request"),
+    ],
+)
+async def test_what_cannot_be_included_is_refused_wherever_items_are_given(
+    alice: Caller, name: str, asked: str, code: str
+) -> None:
+    path = await alice.create_with("Hi")
+    item_id = (await alice.get(f"{path}/items")).json["last_id"]
+    query = urlencode({name: asked})
+
+    replies = [
+        await alice.get(f"{path}/items", **{name: asked}),
+        await alice.get(f"{path}/items/{item_id}", **{name: asked}),
+        await alice.send(f"{path}/items", orjson.dumps({"items": [HI]}), query),
+    ]
+
+    assert [(each.status, each.error["code"], each.error["param"]) for each in replies] == [(400, code, "include")] * 3
+    assert texts_of(await alice.get(f"{path}/items")) == ["Hi"]
 
 
 async def test_adding_no_items_is_refused(alice: Caller) -> None:
@@ -132,6 +182,7 @@ async def test_adding_no_items_is_refused(alice: Caller) -> None:
         {"role": "user", "content": [{"type": "input_text", "text": "x" * 501}] * 2},
         {"type": "function_call", "call_id": "c", "name": "f", "arguments": "x" * 1001},
         {"type": "function_call_output", "call_id": "c", "output": "x" * 1001},
+        {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "x" * 1001}]},
     ],
 )
 async def test_an_item_of_too_many_bytes_is_too_large(alice: Caller, item: dict[str, Any]) -> None:
@@ -172,7 +223,7 @@ json_values = st.recursive(
     max_leaves=5,
 )
 item_fields = {
-    "type": st.sampled_from(["message", "function_call", "function_call_output"]) | json_values,
+    "type": st.sampled_from(["message", "function_call", "function_call_output", "reasoning"]) | json_values,
     "role": st.sampled_from(["system", "developer", "user", "assistant"]) | json_values,
     "content": st.text(max_size=30)
     | st.lists(st.fixed_dictionaries({"type": st.just("input_text"), "text": st.text()}))
@@ -181,6 +232,7 @@ item_fields = {
     "name": st.text(max_size=5) | json_values,
     "arguments": st.text(max_size=5) | json_values,
     "output": st.text(max_size=5) | json_values,
+    "summary": st.just([]) | json_values,
     "status": st.sampled_from(["completed", "incomplete"]) | json_values,
 }
 items = st.fixed_dictionaries({}, optional=item_fields) | json_values

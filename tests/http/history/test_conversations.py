@@ -5,9 +5,11 @@ from uuid import uuid4
 
 import pytest
 
+from parley.conversations.store import list_conversations
+from parley.kit.postgres import Connection, transaction
 from parley.wiring.history import History
 from tests.http.history.rest import Api, Caller
-from tests.http.history.turns import Turn
+from tests.http.history.turns import Turn, unlist
 
 
 async def test_an_empty_conversation_has_openai_s_shape_and_ours(alice: Caller) -> None:
@@ -118,6 +120,75 @@ async def test_a_conversation_can_be_deleted_while_a_turn_runs(alice: Caller, hi
     assert (await alice.get(f"{path}/items")).status == 404
 
 
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+async def test_what_holds_a_chain_of_responses_is_no_conversation(alice: Caller, history: History, status: str) -> None:
+    path = await alice.create_with("Hi")
+    item_id = (await alice.get(f"{path}/items")).json["last_id"]
+    turn = await Turn(history, alice.user_id, path).begin(status)
+    await unlist(history, alice.user_id, path)
+
+    replies = [
+        await alice.get(path),
+        await alice.post(path, {"title": "Mine"}),
+        await alice.delete(path),
+        await alice.get(f"{path}/items"),
+        await alice.get(f"{path}/items", after=item_id),
+        await alice.post(f"{path}/items", {"items": [{"role": "user", "content": "Hi"}]}),
+        *[await alice.get(f"{path}/items/{each}") for each in (item_id, turn.item_id)],
+        *[await alice.delete(f"{path}/items/{each}") for each in (item_id, turn.item_id)],
+        await alice.get("/v1/conversations", after=path.rsplit("/", 1)[1]),
+    ]
+
+    assert {(each.status, each.error["code"]) for each in replies} == {(404, "not_found")}
+    assert (await alice.get("/v1/conversations")).json["data"] == []
+    async with transaction(history.pool, alice.user_id) as connection:
+        left = await (
+            await connection.execute("SELECT count(*) FROM items WHERE user_id = %s", (alice.user_id,))
+        ).fetchone()
+    assert left == (1,)
+
+
+async def test_a_page_of_conversations_is_full_however_many_chains_there_are(alice: Caller, history: History) -> None:
+    made = [await alice.create(title=str(number)) for number in range(6)]
+    for path in made[::2]:
+        await unlist(history, alice.user_id, path)
+
+    first = (await alice.get("/v1/conversations", limit=2)).json
+    second = (await alice.get("/v1/conversations", limit=2, after=first["last_id"])).json
+
+    assert [each["title"] for each in first["data"] + second["data"]] == ["5", "3", "1"]
+    assert (first["has_more"], second["has_more"]) == (True, False)
+
+
+async def test_a_page_is_read_off_the_index_of_what_is_listed(alice: Caller, history: History) -> None:
+    """So it costs the same however many chains or conversations there are."""
+    await alice.create()
+    async with transaction(history.pool, alice.user_id) as connection:
+        await connection.execute(
+            "INSERT INTO conversations (user_id, conversation_id, is_listed, updated_at) "
+            "SELECT %s, uuidv7(), number %% 10 = 0, now() - make_interval(secs => number) "
+            "FROM generate_series(1, 3000) AS number",
+            (alice.user_id,),
+        )
+        # The planner has seen no statistics of these rows, and may think that there are few enough to sort.
+        await connection.execute("SET LOCAL enable_sort = off")
+        for after in (None, (await list_conversations(connection, alice.user_id, after=None, limit=100))[-1]):
+            before = await _index_reads(connection)
+            await list_conversations(connection, alice.user_id, after=after, limit=21)
+            assert await _index_reads(connection) == (before[0] + 1, before[1] + 21)
+
+
+async def _index_reads(connection: Connection) -> tuple[int, int]:
+    """How often this transaction has read the index, and how many entries of it."""
+    cursor = await connection.execute(
+        "SELECT pg_stat_get_xact_numscans(index), pg_stat_get_xact_tuples_returned(index) "
+        "FROM to_regclass('conversations_listed') AS index"
+    )
+    row = await cursor.fetchone()
+    assert row
+    return row
+
+
 async def test_the_list_of_a_newcomer_is_empty(alice: Caller) -> None:
     reply = await alice.get("/v1/conversations")
 
@@ -186,9 +257,9 @@ async def test_a_limit_out_of_range_is_refused_by_name(alice: Caller, limit: str
 async def test_a_query_parameter_we_do_not_have_is_refused_by_name(alice: Caller) -> None:
     path = await alice.create()
 
-    for listed in ("/v1/conversations", path, f"{path}/items"):
-        reply = await alice.get(listed, include="message.output_text.logprobs")
-        assert (reply.status, reply.error["param"]) == (400, "include")
+    for name, url in [("include", "/v1/conversations"), ("include", path), ("expand", f"{path}/items")]:
+        reply = await alice.get(url, **{name: "file_search_call.results"})
+        assert (reply.status, reply.error["param"]) == (400, name)
         assert reply.error["code"] == "unsupported_parameter"
 
 

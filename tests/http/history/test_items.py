@@ -1,8 +1,11 @@
 """`/v1/conversations/{id}/items`: add, list, read, delete, and the answer that is being written."""
 
 import asyncio
+from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
+import orjson
 import pytest
 
 from parley.ids import new_uuid, parse_conversation_id
@@ -11,8 +14,10 @@ from parley.wiring.history import History
 from tests.http.history.rest import Caller, texts_of
 from tests.http.history.turns import Turn, begin_turn
 
+THOUGHT = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Look it up."}]}
 TOOL_USE = [
     {"role": "user", "content": "What is the weather?"},
+    THOUGHT,
     {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city": "Rome"}'},
     {"type": "function_call_output", "call_id": "call_1", "output": "sunny"},
     {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Sunny.", "annotations": []}]},
@@ -32,11 +37,9 @@ async def test_items_come_back_in_openai_s_shape_in_the_order_they_came(alice: C
     assert items == [
         common
         | {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "What is the weather?"}]},
-        common | TOOL_USE[1],
-        common | TOOL_USE[2],
-        common | TOOL_USE[3],
+        *[common | each for each in TOOL_USE[1:]],
     ]
-    assert [each["id"].split("_")[0] for each in document["data"]] == ["msg", "fc", "fco", "msg"]
+    assert [each["id"].split("_")[0] for each in document["data"]] == ["msg", "rs", "fc", "fco", "msg"]
     assert (document["object"], document["has_more"]) == ("list", False)
     assert (document["first_id"], document["last_id"]) == (document["data"][0]["id"], document["data"][-1]["id"])
     assert (await alice.get(f"{path}/items", order="asc")).json["data"] == document["data"]
@@ -54,10 +57,74 @@ async def test_every_role_can_be_said_as_text_or_as_parts(alice: Caller, role: s
     assert [(part["type"], part["text"]) for part in parted["content"]] == [(kind, "one"), (kind, "two")]
 
 
-async def test_an_item_that_was_cut_short_stays_so(alice: Caller) -> None:
-    path = await alice.create(items=[{"role": "assistant", "content": "Once upon", "status": "incomplete"}])
+@pytest.mark.parametrize("status", ["incomplete", "in_progress"])
+async def test_an_item_that_was_cut_short_stays_so(alice: Caller, status: str) -> None:
+    path = await alice.create(items=[{"role": "assistant", "content": "Once upon", "status": status}])
 
     assert (await alice.get(f"{path}/items")).json["data"][0]["status"] == "incomplete"
+
+
+async def test_what_a_list_gave_can_be_added_to_another_conversation(alice: Caller, history: History) -> None:
+    path, copy = await alice.create(items=TOOL_USE), await alice.create()
+    await (await Turn(history, alice.user_id, path).begin()).settle("Sunny and warm.")
+    listed = (await alice.get(f"{path}/items", order="asc")).json["data"]
+
+    added = (await alice.post(f"{copy}/items", {"items": listed})).json["data"]
+
+    own = {"id", "created_at", "response"}
+    assert [{name: each[name] for name in each.keys() - own} for each in added] == [
+        {name: each[name] for name in each.keys() - own} for each in listed
+    ]
+    assert {each["id"] for each in added}.isdisjoint(each["id"] for each in listed)
+    assert {each["response"] is None for each in added} == {True}
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"summary": [{"type": "summary_text", "text": "In short."}]}, "In short."),
+        ({"summary": [{"type": "summary_text", "text": "In short."}], "content": None}, "In short."),
+        ({"summary": [{"type": "summary_text", "text": "In short."}], **THOUGHT}, "Look it up."),
+        ({"summary": [], "content": [{"type": "reasoning_text", "text": each} for each in "ab"]}, "a\nb"),
+        ({"summary": [], "encrypted_content": None}, ""),
+    ],
+)
+async def test_reasoning_is_kept_as_it_was_or_as_its_summary(alice: Caller, fields: dict[str, Any], text: str) -> None:
+    path = await alice.create(items=[{"type": "reasoning", "id": "rs_of_openai", **fields}])
+
+    item = (await alice.get(f"{path}/items")).json["data"][0]
+
+    assert (item["type"], item["summary"], item["status"]) == ("reasoning", [], "completed")
+    assert item["content"] == [{"type": "reasoning_text", "text": text}]
+    assert (await alice.get(f"{path}/items/{item['id']}")).json == item
+    assert (await alice.get(f"{path}/items/{item['id'].replace('rs', 'msg')}")).status == 404
+    assert (await alice.delete(f"{path}/items/{item['id']}")).status == 200
+    assert (await alice.get(f"{path}/items")).json["data"] == []
+
+
+async def test_what_a_function_answered_in_parts_is_kept_as_one_text(alice: Caller) -> None:
+    parts = [{"type": "input_text", "text": "sunny"}, {"type": "input_text", "text": "warm"}]
+
+    path = await alice.create(items=[{"type": "function_call_output", "call_id": "c", "output": parts}])
+
+    assert (await alice.get(f"{path}/items")).json["data"][0]["output"] == "sunny\nwarm"
+
+
+@pytest.mark.parametrize("name", ["include", "include[]"])
+async def test_parts_of_items_that_never_occur_here_are_included_at_no_cost(alice: Caller, name: str) -> None:
+    path = await alice.create_with("Hi")
+    plain = await alice.get(f"{path}/items")
+    item = plain.json["data"][0]
+    asked = ["file_search_call.results", "code_interpreter_call.outputs", "message.input_image.image_url"]
+    asked += ["computer_call_output.output.image_url", "web_search_call.results", "web_search_call.action.sources"]
+    query = urlencode([(name, each) for each in asked])
+
+    listed = await alice.api.call("GET", f"{path}/items", query=query.encode(), user_id=alice.user_id)
+    got = await alice.api.call("GET", f"{path}/items/{item['id']}", query=query.encode(), user_id=alice.user_id)
+    added = await alice.send(f"{path}/items", orjson.dumps({"items": [item]}), query)
+
+    assert (listed.json, got.json) == (plain.json, item)
+    assert added.json["data"][0]["content"] == item["content"]
 
 
 async def test_pages_run_newest_first_and_back_again(alice: Caller) -> None:
@@ -156,6 +223,16 @@ async def test_a_running_turn_shows_its_answer_as_the_newest_item(alice: Caller,
     assert (await alice.get(f"{path}/items/{turn.item_id}")).json["status"] == "in_progress"
 
 
+async def test_a_turn_that_waits_shows_its_answer_too(alice: Caller, history: History) -> None:
+    path = await alice.create_with("Hi")
+    turn = await Turn(history, alice.user_id, path).begin("queued")
+
+    answer = (await alice.get(f"{path}/items")).json["data"][0]
+
+    assert (answer["id"], answer["status"], answer["response"]["status"]) == (turn.item_id, "in_progress", "queued")
+    assert (await alice.get(f"{path}/items/{turn.item_id}")).json == answer
+
+
 async def test_a_settled_answer_keeps_its_id_and_tells_of_its_response(alice: Caller, history: History) -> None:
     path = await alice.create_with("Hi")
     turn = await Turn(history, alice.user_id, path).begin()
@@ -211,10 +288,11 @@ async def test_a_running_answer_is_a_cursor_too(alice: Caller, history: History)
     assert (before, after) == (["b", "a"], [])
 
 
-async def test_items_stay_as_they_are_while_a_turn_runs(alice: Caller, history: History) -> None:
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+async def test_items_stay_as_they_are_while_a_turn_runs_or_waits(alice: Caller, history: History, status: str) -> None:
     path = await alice.create_with("Hi")
     question = (await alice.get(f"{path}/items")).json["last_id"]
-    turn = await Turn(history, alice.user_id, path).begin()
+    turn = await Turn(history, alice.user_id, path).begin(status)
 
     refused = [
         await alice.post(f"{path}/items", {"items": [{"role": "user", "content": "And?"}]}),

@@ -19,9 +19,9 @@ class Turn:
         self.response_id = response_wire_id(self._response_id)
         self.item_id = wire_id("msg", self._item_id)
 
-    async def begin(self) -> "Turn":
+    async def begin(self, status: str = "in_progress") -> "Turn":
         async with transaction(self._pool, self._user_id) as connection:
-            await begin_turn(connection, self._user_id, self._conversation_id, self._response_id, self._item_id)
+            await begin_turn(connection, self._user_id, self._conversation_id, self._response_id, self._item_id, status)
         return self
 
     async def settle(self, text: str) -> None:
@@ -51,7 +51,12 @@ class Turn:
 
 
 async def begin_turn(
-    connection: Connection, user_id: UUID, conversation_id: UUID, response_id: UUID, item_id: UUID
+    connection: Connection,
+    user_id: UUID,
+    conversation_id: UUID,
+    response_id: UUID,
+    item_id: UUID,
+    status: str = "in_progress",
 ) -> None:
     """As the chat function does: lock the conversation, then record the response."""
     await connection.execute(
@@ -60,6 +65,15 @@ async def begin_turn(
     )
     await connection.execute(
         "INSERT INTO responses (user_id, response_id, conversation_id, output_item_id, model, status) "
-        "VALUES (%s, %s, %s, %s, 'smollm2', 'in_progress')",
-        (user_id, response_id, conversation_id, item_id),
+        "VALUES (%s, %s, %s, %s, 'smollm2', %s)",
+        (user_id, response_id, conversation_id, item_id, status),
     )
+
+
+async def unlist(history: History, user_id: UserId, path: str) -> None:
+    """Make of the conversation at `path` what holds a chain of responses."""
+    async with transaction(history.pool, user_id) as connection:
+        await connection.execute(
+            "UPDATE conversations SET is_listed = false WHERE user_id = %s AND conversation_id = %s",
+            (user_id, parse_conversation_id(path.rsplit("/", 1)[1])),
+        )

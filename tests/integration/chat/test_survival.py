@@ -11,13 +11,14 @@ from aws_lambda_powertools import Logger
 
 from local.parts import EmbeddedPostgres, EmbeddedValkey
 from local.parts.ports import free_port
-from parley.ids import ResponseId, UserId
-from parley.kit.postgres import open_pool
+from parley.ids import ResponseId, UserId, new_uuid
+from parley.kit.postgres import Pool, open_pool
 from parley.kit.valkey import open_valkey
 from parley.models.model import Delta
 from parley.turns.log import ResponseLog, open_response_log
 from parley.turns.sweep import Sweeper
 from tests.doubles.engine import StandInEngine
+from tests.doubles.turns import ForgetfulQueue, make_response, make_run
 from tests.integration.chat.conftest import Caller, events, running_chat, settings_for, text_of
 
 LOGGER = Logger(service="tests", level="CRITICAL")
@@ -112,13 +113,17 @@ async def test_postgres_away_is_a_503_that_says_when_to_come_back(
 
 @pytest.fixture
 async def log(valkey: EmbeddedValkey) -> AsyncIterator[ResponseLog]:
-    async with open_valkey(valkey.url, valkey.password_file) as client, open_response_log(client, LOGGER) as log:
+    async with open_valkey(valkey.url, valkey.password_file) as client, open_response_log(client, LOGGER, 60) as log:
         yield log
+
+
+def sweeper_of(pool: Pool, log: ResponseLog) -> Sweeper:
+    return Sweeper(pool, log, ForgetfulQueue(), LOGGER)
 
 
 def abandoned_turn(alice: Caller) -> tuple[UserId, ResponseId]:
     """A turn as a process leaves it that dies in its middle."""
-    response_id = uuid4()
+    response_id = new_uuid()
     with psycopg.connect(alice.chat.owner_url) as connection:
         connection.execute(
             "INSERT INTO responses (user_id, response_id, conversation_id, output_item_id, model, status, created_at) "
@@ -130,10 +135,9 @@ def abandoned_turn(alice: Caller) -> tuple[UserId, ResponseId]:
 
 async def write(log: ResponseLog, user_id: UserId, response_id: ResponseId, deltas: list[Delta]) -> None:
     """What the dead process had written."""
-    live = log.open(user_id, response_id, lambda: None)
-    live.append(deltas)
-    log.close(live, is_settled=False)
-    while not await log.read(user_id, response_id):
+    live = log.open(make_run(make_response(user_id, response_id), deltas))
+    log.close(live, None)
+    while not (await log.read(user_id, response_id)).deltas:
         await asyncio.sleep(0.02)
 
 
@@ -144,7 +148,7 @@ async def test_an_abandoned_turn_is_settled_once_from_its_log(
     await write(log, user_id, response_id, [Delta(text="half an "), Delta(text="answer")])
 
     async with open_pool(postgres.url_for("parley_jobs"), size=2) as pool:
-        first, second = Sweeper(pool, log, LOGGER), Sweeper(pool, log, LOGGER)
+        first, second = sweeper_of(pool, log), sweeper_of(pool, log)
         for sweeper in (first, second):
             await sweeper.sweep()
             assert alice.responses()[-1][0] == "in_progress"  # one look is not enough to call it dead
@@ -157,17 +161,17 @@ async def test_an_abandoned_turn_is_settled_once_from_its_log(
 
 async def test_a_turn_that_lives_is_left_alone(alice: Caller, log: ResponseLog, postgres: EmbeddedPostgres) -> None:
     user_id, response_id = abandoned_turn(alice)
-    live = log.open(user_id, response_id, lambda: None)
+    live = log.open(make_run(make_response(user_id, response_id)))
     while not await log.is_alive(user_id, response_id):
         await asyncio.sleep(0.02)
 
     async with open_pool(postgres.url_for("parley_jobs"), size=1) as pool:
-        sweeper = Sweeper(pool, log, LOGGER)
+        sweeper = sweeper_of(pool, log)
         await sweeper.sweep()
         await sweeper.sweep()
 
     assert alice.responses()[-1][0] == "in_progress"
-    log.close(live, is_settled=True)
+    log.close(live, None)
 
 
 async def test_the_conversation_goes_on_after_a_crash(
@@ -176,7 +180,7 @@ async def test_the_conversation_goes_on_after_a_crash(
     abandoned_turn(alice)
 
     async with open_pool(postgres.url_for("parley_jobs"), size=1) as pool:
-        sweeper = Sweeper(pool, log, LOGGER)
+        sweeper = sweeper_of(pool, log)
         await sweeper.sweep()
         await sweeper.sweep()
     await alice.say("words 1")
@@ -184,17 +188,17 @@ async def test_the_conversation_goes_on_after_a_crash(
     assert alice.items()[-1] == ("assistant", "completed", "w0 ")
 
 
-async def test_a_settled_turn_leaves_nothing_in_valkey(alice: Caller, valkey: EmbeddedValkey) -> None:
+async def test_a_settled_turn_leaves_its_log_for_an_hour_and_nothing_else(
+    alice: Caller, valkey: EmbeddedValkey
+) -> None:
     owned = f"{{{alice.user_id.hex}}}*"
     async with open_valkey(valkey.url, valkey.password_file) as client, asyncio.timeout(10):
-        turn = asyncio.create_task(alice.say("words 10 every 0.1"))
-        while not await client.keys(owned):
-            await asyncio.sleep(0.02)
-        await turn
-        while await client.keys(owned):
+        await alice.say("words 10 every 0.1")
+        while len(keys := await client.keys(owned)) != 1 or await client.ttl(keys[0]) > 3600:
             await asyncio.sleep(0.02)
 
-    assert alice.responses()[-1][0] == "completed"
+        assert keys[0].decode().endswith(":log")
+        assert 3500 < await client.ttl(keys[0]) <= 3600
 
 
 async def test_the_log_gives_back_every_kind_of_delta(alice: Caller, log: ResponseLog) -> None:
@@ -204,8 +208,8 @@ async def test_the_log_gives_back_every_kind_of_delta(alice: Caller, log: Respon
         Delta(tool_calls=[{"index": 0, "id": "x"}]),
         Delta(text="b", logprobs={"content": [1]}),
     ]
-    user_id, response_id = UserId(uuid4()), ResponseId(uuid4())
+    user_id, response_id = UserId(uuid4()), ResponseId(new_uuid())
 
     await write(log, user_id, response_id, deltas)
 
-    assert await log.read(user_id, response_id) == deltas
+    assert (await log.read(user_id, response_id)).deltas == deltas

@@ -24,7 +24,7 @@ from parley.settings import QueueSettings
 from parley.turns.queue import JobQueue
 from parley.wiring.queue import open_queue
 
-LOGGER = open_logger("tests")
+LOGGER = open_logger("local-queue-tests")
 SECRET = "sk-somebody-s"
 
 Run = Callable[[bytes], Awaitable[None]]

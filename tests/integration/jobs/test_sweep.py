@@ -1,6 +1,5 @@
 """The jobs function as Lambda runs it, on real Postgres and Valkey: SQS events in, what failed out."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,43 +11,19 @@ import pytest
 from local.parts import EmbeddedPostgres, EmbeddedValkey
 from local.parts.ports import free_port
 from parley.ids import ResponseId, UserId
-from parley.kit.telemetry import open_logger
 from parley.kit.valkey import open_valkey
 from parley.models.model import Delta
-from parley.turns.log import open_response_log
+from parley.turns.entries import entry_fields
 from tests.integration.history.runtime import Function, open_function
-from tests.integration.jobs.conftest import jobs_environment
+from tests.integration.jobs.conftest import failed, jobs_environment, sqs_event
 
 MODULE = "lambdas.jobs.main"
-LOGGER = open_logger("tests")
 
 
 @pytest.fixture(scope="module")
 def function(postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> Iterator[Function]:
     with open_function(MODULE, jobs_environment(postgres, valkey)) as function:
         yield function
-
-
-def sqs_event(*bodies: str) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html; the messages are called 0, 1, 2 …"""
-    records = [
-        {
-            "messageId": str(number),
-            "receiptHandle": "handle",
-            "body": body,
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:jobs",
-            "awsRegion": "eu-west-1",
-        }
-        for number, body in enumerate(bodies)
-    ]
-    return {"Records": records}
-
-
-def failed(*numbers: int) -> dict[str, Any]:
-    return {"batchItemFailures": [{"itemIdentifier": str(number)} for number in numbers]}
 
 
 def begin_turn(postgres: EmbeddedPostgres) -> tuple[UserId, ResponseId]:
@@ -79,12 +54,9 @@ async def test_one_invocation_settles_a_turn_whose_process_died(
     function: Function, postgres: EmbeddedPostgres, valkey: EmbeddedValkey
 ) -> None:
     user_id, response_id = begin_turn(postgres)
-    async with open_valkey(valkey.url, valkey.password_file) as client, open_response_log(client, LOGGER) as log:
-        live = log.open(user_id, response_id, lambda: None)
-        live.append([Delta(text="half an "), Delta(text="answer")])
-        log.close(live, is_settled=False)
-        while not await log.read(user_id, response_id):
-            await asyncio.sleep(0.02)
+    fields = entry_fields(0, [Delta(text="half an "), Delta(text="answer")], None)
+    async with open_valkey(valkey.url, valkey.password_file) as client:
+        await client.execute_command("XADD", f"{{{user_id.hex}}}:resp:{response_id.hex}:log", "1-1", *fields)
 
     answer = function.invoke(sqs_event('{"job": "sweep"}'))
 

@@ -120,6 +120,7 @@ def test_an_owner_who_is_no_superuser_can_migrate_as_on_rds(
     app_url = postgres.url_for("parley_app", name)
     alice, bob = insert_rows(app_url), insert_rows(app_url)
     with psycopg.connect(app_url, autocommit=True) as app:
+        assert attempt(app, alice.user_id, "delete", "responses", alice) == "rows"
         assert attempt(app, alice.user_id, "delete", "conversations", alice) == "rows"
         assert attempt(app, alice.user_id, "delete", "conversations", bob) == "no rows"
     with psycopg.connect(postgres.url_for("parley_jobs", name), autocommit=True) as jobs:

@@ -224,3 +224,103 @@ def test_jobs_may_move_a_conversations_sequence_and_nothing_else_of_it(
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             connections["parley_jobs"].execute(query)
+
+
+def test_jobs_cannot_tell_a_chain_of_responses_from_a_conversation(
+    connections: dict[str, psycopg.Connection],
+) -> None:
+    jobs = connections["parley_jobs"]
+
+    for statement in (b"SELECT is_listed FROM conversations", b"UPDATE conversations SET is_listed = true"):
+        with jobs.transaction(force_rollback=True), pytest.raises(psycopg.errors.InsufficientPrivilege):
+            jobs.execute(statement)
+
+
+def test_a_chain_of_responses_is_its_owner_s_alone(
+    connections: dict[str, psycopg.Connection], alice: UserRows, bob: UserRows
+) -> None:
+    app, count = connections["parley_app"], "SELECT count(*) FROM responses JOIN conversations USING (conversation_id)"
+
+    with app.transaction(force_rollback=True):
+        act_for(app, alice.user_id)
+        app.execute("UPDATE conversations SET is_listed = false WHERE user_id = %s", (alice.user_id,))
+        act_for(app, bob.user_id)
+        own = app.execute(count.encode()).fetchone()
+        foreign = app.execute("SELECT FROM conversations WHERE NOT is_listed").fetchone()
+
+    assert (own, foreign) == ((1,), None)
+
+
+def test_an_idempotency_key_is_one_response_of_one_user(
+    connections: dict[str, psycopg.Connection], alice: UserRows, bob: UserRows
+) -> None:
+    app = connections["parley_app"]
+    take = "UPDATE responses SET idempotency_key = 'again' WHERE response_id = %s"
+
+    with app.transaction(force_rollback=True):
+        for user in (alice, bob):
+            act_for(app, user.user_id)
+            assert app.execute(take, (user.response_id,)).rowcount == 1
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            app.execute(
+                "INSERT INTO responses "
+                "(user_id, response_id, conversation_id, output_item_id, model, status, settled_at, idempotency_key) "
+                "VALUES (%s, gen_random_uuid(), %s, gen_random_uuid(), 'm', 'completed', now(), 'again')",
+                (bob.user_id, bob.conversation_id),
+            )
+
+
+@pytest.mark.parametrize(("first", "second"), [("queued", "in_progress"), ("in_progress", "queued"), ("queued",) * 2])
+def test_of_two_turns_in_one_conversation_one_begins(
+    connections: dict[str, psycopg.Connection], alice: UserRows, first: str, second: str
+) -> None:
+    app = connections["parley_app"]
+    begin = (
+        "INSERT INTO responses (user_id, response_id, conversation_id, output_item_id, model, status) "
+        "VALUES (%s, gen_random_uuid(), %s, gen_random_uuid(), 'm', %s)"
+    )
+
+    with app.transaction(force_rollback=True):
+        act_for(app, alice.user_id)
+        app.execute(begin, (alice.user_id, alice.conversation_id, first))
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            app.execute(begin, (alice.user_id, alice.conversation_id, second))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "status = 'queued'",
+        "status = 'in_progress'",
+        "settled_at = NULL",
+        "status = 'running'",
+        "idempotency_key = ''",
+        "idempotency_key = repeat('k', 256)",
+        "request_hash = 'short'",
+        "request = NULL",
+    ],
+)
+def test_a_response_that_cannot_be_is_refused(
+    connections: dict[str, psycopg.Connection], alice: UserRows, change: str
+) -> None:
+    app = connections["parley_app"]
+
+    with app.transaction(force_rollback=True):
+        act_for(app, alice.user_id)
+        with pytest.raises(psycopg.IntegrityError):
+            app.execute(b"UPDATE responses SET " + change.encode())
+
+
+def test_a_deleted_response_leaves_what_it_said(
+    connections: dict[str, psycopg.Connection], alice: UserRows, bob: UserRows
+) -> None:
+    app = connections["parley_app"]
+
+    with app.transaction(force_rollback=True):
+        act_for(app, alice.user_id)
+        deleted = app.execute(
+            "DELETE FROM responses WHERE response_id = ANY(%s)", ([alice.response_id, bob.response_id],)
+        ).rowcount
+        items = app.execute("SELECT user_id, response_id FROM items").fetchall()
+
+    assert (deleted, items) == (1, [(alice.user_id, None)])

@@ -154,13 +154,16 @@ def test_a_conversation_that_is_busy_says_so_and_a_retry_gets_through(stack: Sta
     conversation = ada.conversations.create()
     extra = {"conversation_id": conversation.id}
 
-    def ask(client: OpenAI, tokens: int) -> str | None:
-        answer = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=tokens, extra_body=extra)
+    # Two different questions: a retry of the same one would be given the answer that is being written.
+    def ask(client: OpenAI, said: str) -> str | None:
+        messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": said}]
+        answer = client.chat.completions.create(model=MODEL, messages=messages, max_tokens=24, extra_body=extra)
         return answer.choices[0].finish_reason
 
     patient = ada.with_options(max_retries=6)
     with ThreadPoolExecutor(2) as threads:
-        reasons = [future.result() for future in [threads.submit(ask, patient, 24) for _ in range(2)]]
+        futures = [threads.submit(ask, patient, said) for said in ("Say hello", "Say goodbye")]
+        reasons = [future.result() for future in futures]
 
     assert set(reasons) <= {"stop", "length"}
     items = list(ada.conversations.items.list(conversation.id, order="asc"))

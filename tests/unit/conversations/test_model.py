@@ -9,6 +9,7 @@ from parley.conversations.model import (
     ItemContent,
     ItemKey,
     Message,
+    Reasoning,
     Role,
     content_from_json,
     content_to_json,
@@ -25,6 +26,7 @@ CONTENTS = [
     pytest.param(Message(Role.USER, ("Hi", "there")), "msg", id="message"),
     pytest.param(FunctionCall("call_1", "weather", "{}"), "fc", id="function_call"),
     pytest.param(FunctionCallOutput("call_1", "sunny"), "fco", id="function_call_output"),
+    pytest.param(Reasoning("Look it up."), "rs", id="reasoning"),
 ]
 
 
@@ -54,14 +56,15 @@ def test_what_is_no_item_id_names_nothing(text: str) -> None:
 
 
 def test_an_item_of_a_type_from_the_future_is_a_bug() -> None:
-    with pytest.raises(ValueError, match="reasoning"):
-        content_from_json("reasoning", None, {})
+    with pytest.raises(ValueError, match="web_search_call"):
+        content_from_json("web_search_call", None, {})
 
 
 def test_no_text_shows_in_an_item_s_description() -> None:
     said = [Message(Role.USER, ("secret",)), FunctionCall("c", "f", "secret"), FunctionCallOutput("c", "secret")]
+    thought = Reasoning("secret")
 
-    assert "secret" not in repr([make_item(content) for content in said])
+    assert "secret" not in repr([make_item(content) for content in (*said, thought)])
 
 
 @pytest.mark.parametrize(

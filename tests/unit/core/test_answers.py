@@ -1,10 +1,16 @@
 """Deltas of every shape, and the answers and outcomes they add up to."""
 
-import pytest
+from uuid import UUID
 
-from parley.conversations.model import FunctionCall, Message, Role, title_from
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley.conversations.model import FunctionCall, ItemType, Message, Reasoning, Role, title_from
+from parley.ids import ItemId
 from parley.models.model import Delta, Usage, delta_from_chunk
-from parley.turns.model import Status, StopReason, outcome_of, outcome_of_stop, put_together
+from parley.turns.answer import item_ids_for, put_together, taken_apart
+from parley.turns.model import Status, StopReason, outcome_of, outcome_of_stop
 from parley.turns.prompt import to_messages
 
 
@@ -44,8 +50,7 @@ def test_pieces_of_tool_calls_are_joined_by_index() -> None:
         ]
     )
 
-    assert answer.tool_calls == (FunctionCall("a", "f", "{}"), FunctionCall("b", "g", "1"))
-    assert answer.contents() == answer.tool_calls
+    assert answer.contents == (FunctionCall("b", "g", "1"), FunctionCall("a", "f", "{}"))
 
 
 def test_an_answer_with_text_and_calls_is_a_message_and_calls() -> None:
@@ -53,14 +58,68 @@ def test_an_answer_with_text_and_calls_is_a_message_and_calls() -> None:
         [Delta(text="let me look"), Delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f"}}])]
     )
 
-    assert answer.contents() == (Message(Role.ASSISTANT, ("let me look",)), FunctionCall("a", "f", ""))
-    assert to_messages(answer.contents()) == [
+    assert answer.contents == (Message(Role.ASSISTANT, ("let me look",)), FunctionCall("a", "f", ""))
+    assert to_messages(answer.contents) == [
         {
             "role": "assistant",
             "content": "let me look",
             "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}],
         }
     ]
+
+
+def test_items_stand_in_the_order_in_which_they_began() -> None:
+    deltas = [Delta(reasoning="hm"), Delta(text="a"), Delta(reasoning="so"), Delta(text="b"), Delta(text="c")]
+
+    answer = put_together(deltas)
+
+    assert answer.contents == (
+        Reasoning("hm"),
+        Message(Role.ASSISTANT, ("a",)),
+        Reasoning("so"),
+        Message(Role.ASSISTANT, ("bc",)),
+    )
+    assert (answer.text, answer.reasoning) == ("abc", "hmso")
+
+
+def test_reasoning_is_in_no_prompt() -> None:
+    contents = (Reasoning("hm"), Message(Role.ASSISTANT, ("a",)))
+
+    assert to_messages(contents) == [{"role": "assistant", "content": "a"}]
+
+
+def test_the_ids_of_an_answer_follow_from_the_first() -> None:
+    first = ItemId(UUID("01999999-9999-7999-8999-99999999000a"))
+
+    def last_digits(*kinds: ItemType) -> list[int]:
+        return [item_id.int - first.int for item_id in item_ids_for(first, kinds)]
+
+    assert last_digits("message") == [0]
+    assert last_digits("reasoning", "message", "function_call", "message") == [1, 0, 3, 4]
+    assert last_digits("function_call", "function_call") == [1, 2]
+
+
+@st.composite
+def _answers(draw: st.DrawFn) -> list[Delta]:
+    texts = st.text(min_size=1, max_size=3)
+    pieces = st.builds(
+        lambda index, text: {"index": index, "id": f"c{index}", "function": {"name": "f", "arguments": text}},
+        st.integers(0, 2),
+        texts,
+    )
+    deltas = st.one_of(
+        texts.map(lambda text: Delta(text=text)),
+        texts.map(lambda text: Delta(reasoning=text)),
+        pieces.map(lambda piece: Delta(tool_calls=[piece])),
+    )
+    return draw(st.lists(deltas, max_size=12))
+
+
+@given(_answers())
+def test_an_answer_taken_apart_adds_up_to_itself(deltas: list[Delta]) -> None:
+    answer = put_together(deltas)
+
+    assert put_together(taken_apart(answer.contents)).contents == answer.contents
 
 
 @pytest.mark.parametrize(
@@ -73,7 +132,7 @@ def test_an_answer_with_text_and_calls_is_a_message_and_calls() -> None:
     ],
 )
 def test_only_an_answer_that_ended_by_itself_is_complete(finish_reason: str, status: Status) -> None:
-    outcome = outcome_of([Delta(text="a"), Delta(finish_reason=finish_reason), Delta(usage=Usage(1, 1))])
+    outcome = outcome_of(finish_reason, Usage(1, 1))
 
     assert (outcome.status, outcome.finish_reason, outcome.usage) == (status, finish_reason, Usage(1, 1))
 

@@ -26,6 +26,7 @@ def test_the_gateway_gets_every_part_by_its_environment(tmp_path: Path):
     assert env["STAGE"] == "local"
     assert env["PORT"] == "9000"
     assert env["DATABASE_URL"].startswith("postgresql://parley_app@127.0.0.1:")
+    assert env["APP_DATABASE_URL"] == env["DATABASE_URL"]
     assert env["JOBS_DATABASE_URL"].startswith("postgresql://parley_jobs@127.0.0.1:")
     assert env["AUTH_DATABASE_URL"].startswith("postgresql://parley_auth@127.0.0.1:")
     assert env["VALKEY_URL"].startswith("redis://127.0.0.1:")
@@ -80,6 +81,21 @@ def test_the_users_database_serves_the_functions_with_the_rights_of_their_roles(
 )
 def test_a_role_is_added_to_what_a_database_url_already_says(url: str, expected: str):
     assert url_as(url, "r") == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "titles"),
+    [
+        ({}, "first_line"),
+        ({"MODEL_PATH": "/models/better.gguf"}, "engine"),
+        ({"ENGINE_URL": "http://gpu/v1"}, None),  # the functions' own default
+        ({"TITLES": "engine"}, "engine"),
+        ({"TITLES": "first_line", "MODEL_PATH": "/models/better.gguf"}, "first_line"),
+        ({"TITLES": "first_line", "ENGINE_URL": "http://gpu/v1"}, "first_line"),
+    ],
+)
+def test_the_small_model_is_not_asked_for_titles(tmp_path: Path, environ: dict[str, str], titles: str | None):
+    assert gateway_env(tmp_path, **environ).get("TITLES") == titles
 
 
 def test_an_issuer_of_the_users_own_needs_the_client_id_of_the_page(tmp_path: Path):

@@ -74,6 +74,12 @@ class MethodNotAllowed(ChatError):
     code = "method_not_allowed"
 
 
+class IdempotencyKeyReused(ChatError):
+    """The key of an earlier request came with another one."""
+
+    code = "idempotency_key_reused"
+
+
 class ConversationBusy(ChatError):
     """Another turn of the same conversation is running."""
 

@@ -1,5 +1,6 @@
 """Identifiers: UUIDv7 (RFC 9562, so they sort by time) inside, OpenAI-style prefixes outside."""
 
+from datetime import UTC, datetime
 from typing import NewType
 from uuid import UUID
 
@@ -19,6 +20,11 @@ _HEX_DIGITS = frozenset("0123456789abcdef")
 def new_uuid() -> UUID:
     """A UUIDv7 of now."""
     return uuid_utils.compat.uuid7()
+
+
+def created_at(value: UUID) -> datetime:
+    """When a UUIDv7 was made, to the millisecond (RFC 9562, 5.7)."""
+    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
 
 
 def wire_id(prefix: str, value: UUID) -> str:

@@ -125,7 +125,8 @@ class TurnSettings(Settings):
     """`turn_deadline_s` must stay under the function's timeout less 10 s, so that a turn settles before it is frozen.
 
     `response_log_kept_s` is how long a stream can be read again from its beginning after its end. `titles` says what names a
-    conversation: the engine, asked once after the first turn, or the first line of what the user said.
+    conversation: the engine, asked once after the first turn, or the first line of what the user said. The small model of a
+    laptop makes no titles (it answers the conversation instead, for 1 to 2 s of the engine's one thread): first_line there.
     """
 
     turn_deadline_s: float = Field(default=600, gt=0)

@@ -50,16 +50,24 @@ class FunctionCallOutput:
     output: str = field(repr=False)
 
 
-ItemContent = Message | FunctionCall | FunctionCallOutput
-ItemType = Literal["message", "function_call", "function_call_output"]
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a reasoning model thought before it spoke. It is shown and kept, and never part of a later prompt."""
+
+    text: str = field(repr=False)
+
+
+ItemContent = Message | FunctionCall | FunctionCallOutput | Reasoning
+ItemType = Literal["message", "function_call", "function_call_output", "reasoning"]
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
-ResponseStatus = Literal["in_progress", "completed", "incomplete", "cancelled", "failed"]
+ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "cancelled", "failed"]
 Order = Literal["asc", "desc"]
 
 _TYPE_OF_PREFIX: Mapping[str, ItemType] = {
     "msg": "message",
     "fc": "function_call",
     "fco": "function_call_output",
+    "rs": "reasoning",
 }
 _PREFIX_OF_TYPE: Mapping[ItemType, str] = {kind: prefix for prefix, kind in _TYPE_OF_PREFIX.items()}
 
@@ -161,7 +169,7 @@ class ItemQuery:
 
 
 def item_wire_id(item: Item) -> str:
-    """`msg_0199…`, `fc_…` or `fco_…`: the prefix tells the type."""
+    """`msg_0199…`, `fc_…`, `fco_…` or `rs_…`: the prefix tells the type."""
     return content_wire_id(item.content, item.item_id)
 
 
@@ -174,7 +182,9 @@ def parse_item_id(text: str) -> ItemKey:
     """The inverse of `item_wire_id`. Raises: NotFound for any other text."""
     prefix = text.partition("_")[0]
     if prefix not in _TYPE_OF_PREFIX:
-        raise NotFound("No such item: an item's id looks like 'msg_', 'fc_' or 'fco_' and 32 hexadecimal digits.")
+        raise NotFound(
+            "No such item: an item's id looks like 'msg_', 'fc_', 'fco_' or 'rs_' and 32 hexadecimal digits."
+        )
     return ItemKey(_TYPE_OF_PREFIX[prefix], ItemId(parse_wire_id(prefix, text)))
 
 
@@ -187,6 +197,8 @@ def item_type(content: ItemContent) -> ItemType:
             return "function_call"
         case FunctionCallOutput():
             return "function_call_output"
+        case Reasoning():
+            return "reasoning"
 
 
 def content_to_json(content: ItemContent) -> dict[str, Any]:
@@ -198,6 +210,8 @@ def content_to_json(content: ItemContent) -> dict[str, Any]:
             return {"call_id": call_id, "name": name, "arguments": arguments}
         case FunctionCallOutput(call_id=call_id, output=output):
             return {"call_id": call_id, "output": output}
+        case Reasoning(text=text):
+            return {"text": text}
 
 
 def content_from_json(kind: str, role: str | None, stored: Mapping[str, Any]) -> ItemContent:
@@ -209,6 +223,8 @@ def content_from_json(kind: str, role: str | None, stored: Mapping[str, Any]) ->
             return FunctionCall(stored["call_id"], stored["name"], stored["arguments"])
         case "function_call_output":
             return FunctionCallOutput(stored["call_id"], stored["output"])
+        case "reasoning":
+            return Reasoning(stored["text"])
         case _:
             raise ValueError(f"an item of unknown type {kind!r}")
 

@@ -1,6 +1,7 @@
 """What a user can do with conversations and their items. Each use case is one transaction that acts for that user.
 
-Raises throughout: NotFound for what does not exist or is another user's, StorageUnavailable when the database is away.
+Raises throughout: NotFound for what does not exist, is another user's or is not listed; StorageUnavailable when the database
+is away.
 """
 
 from collections.abc import Sequence
@@ -91,6 +92,7 @@ async def list_items(
 
 async def get_item(pool: Pool, user_id: UserId, conversation_id: ConversationId, key: ItemKey) -> ListedItem:
     async with transaction(pool, user_id) as connection:
+        _found(await store.find_conversation(connection, user_id, conversation_id))
         found = await store.find_item(connection, user_id, conversation_id, key)
     if found is None:
         raise _no_item()

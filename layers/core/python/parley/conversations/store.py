@@ -1,6 +1,7 @@
 """The SQL of conversations and their items. The caller owns the transaction, which acts for `user_id` (`kit.postgres`).
 
-Every query names the owner as well, so that a transaction that acts for somebody else finds nothing twice over.
+Every query names the owner as well, so that a transaction that acts for somebody else finds nothing twice over. And what is
+not listed, which holds a chain of responses, is no conversation to anybody here.
 """
 
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ async def find_conversation(
     async with connection.cursor(row_factory=class_row(Conversation)) as cursor:
         await cursor.execute(
             "SELECT conversation_id, title, metadata, created_at, updated_at FROM conversations "
-            "WHERE user_id = %s AND conversation_id = %s LIMIT 1",
+            "WHERE user_id = %s AND conversation_id = %s AND is_listed LIMIT 1",
             (user_id, conversation_id),
         )
         return await cursor.fetchone()
@@ -68,7 +69,7 @@ async def list_conversations(
     async with connection.cursor(row_factory=class_row(Conversation)) as cursor:
         await cursor.execute(
             "SELECT conversation_id, title, metadata, created_at, updated_at FROM conversations "
-            "WHERE user_id = %(user_id)s AND (updated_at, conversation_id) < "
+            "WHERE user_id = %(user_id)s AND is_listed AND (updated_at, conversation_id) < "
             "(coalesce(%(at)s, 'infinity'::timestamptz), coalesce(%(id)s, 'ffffffffffffffffffffffffffffffff'::uuid)) "
             "ORDER BY updated_at DESC, conversation_id DESC LIMIT %(limit)s",
             {
@@ -89,7 +90,7 @@ async def update_conversation(
         await cursor.execute(
             "UPDATE conversations SET title = CASE WHEN %(sets_title)s THEN %(title)s ELSE title END, "
             "metadata = coalesce(%(metadata)s, metadata) "
-            "WHERE user_id = %(user_id)s AND conversation_id = %(conversation_id)s "
+            "WHERE user_id = %(user_id)s AND conversation_id = %(conversation_id)s AND is_listed "
             "RETURNING conversation_id, title, metadata, created_at, updated_at",
             {
                 "user_id": user_id,
@@ -105,7 +106,8 @@ async def update_conversation(
 async def delete_conversation(connection: Connection, user_id: UserId, conversation_id: ConversationId) -> bool:
     """Whether there was one. Its items and responses go with it; a turn that runs will settle into nothing."""
     cursor = await connection.execute(
-        "DELETE FROM conversations WHERE user_id = %s AND conversation_id = %s", (user_id, conversation_id)
+        "DELETE FROM conversations WHERE user_id = %s AND conversation_id = %s AND is_listed",
+        (user_id, conversation_id),
     )
     return cursor.rowcount == 1
 
@@ -114,18 +116,22 @@ async def lock_conversation(connection: Connection, user_id: UserId, conversatio
     """The sequence its next item will have, which nobody else can take until the transaction ends; None when there is none."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(
-            "SELECT next_sequence FROM conversations WHERE user_id = %s AND conversation_id = %s LIMIT 1 FOR UPDATE",
+            "SELECT next_sequence FROM conversations "
+            "WHERE user_id = %s AND conversation_id = %s AND is_listed LIMIT 1 FOR UPDATE",
             (user_id, conversation_id),
         )
         return await cursor.fetchone()
 
 
 async def has_running_turn(connection: Connection, user_id: UserId, conversation_id: ConversationId) -> bool:
-    """Ask after `lock_conversation`, not with it: one statement sees one snapshot, taken before it waited for the lock."""
+    """Whether one runs or waits to.
+
+    Ask after `lock_conversation`, not with it: one statement sees one snapshot, taken before it waited for the lock.
+    """
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(
             "SELECT EXISTS (SELECT FROM responses "
-            "WHERE user_id = %s AND conversation_id = %s AND status = 'in_progress' LIMIT 1)",
+            "WHERE user_id = %s AND conversation_id = %s AND status IN ('queued', 'in_progress') LIMIT 1)",
             (user_id, conversation_id),
         )
         return bool(await cursor.fetchone())
@@ -170,7 +176,7 @@ async def note_activity(
     return updated
 
 
-# The items of a conversation, and as its last one the answer that a running turn is writing: its text is stored when the
+# The items of a conversation, and as its last one the answer of a turn that runs or waits to: its text is stored when the
 # turn settles, until then only its id is. One statement, so that the answer is never seen twice or not at all.
 _ENTRIES = """
 SELECT entry.item_id, entry.conversation_id, entry.sequence, entry.type, entry.role, entry.status, entry.content,
@@ -186,7 +192,8 @@ FROM (
     SELECT r.user_id, r.output_item_id, r.conversation_id, c.next_sequence, 'message', 'assistant', 'in_progress',
         '{"texts": []}', r.created_at, NULL, NULL, r.response_id
     FROM responses AS r JOIN conversations AS c USING (user_id, conversation_id)
-    WHERE r.user_id = %(user_id)s AND r.conversation_id = %(conversation_id)s AND r.status = 'in_progress'
+    WHERE r.user_id = %(user_id)s AND r.conversation_id = %(conversation_id)s
+        AND r.status IN ('queued', 'in_progress')
 ) AS entry
 LEFT JOIN responses AS response USING (user_id, response_id)
 """

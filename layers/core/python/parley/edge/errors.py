@@ -19,6 +19,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "unsupported_parameter": 400,
     "context_length_exceeded": 400,
     "api_key_limit_reached": 400,
+    "idempotency_key_reused": 400,
     "invalid_api_key": 401,
     "permission_denied": 403,
     "not_found": 404,

@@ -115,6 +115,20 @@ async def transaction_for_all(pool: Pool, *, within_s: float = TRANSACTION_WITHI
         yield connection
 
 
+@asynccontextmanager
+async def single_statements(pool: Pool, *, within_s: float = TRANSACTION_WITHIN_S) -> AsyncGenerator[Connection]:
+    """Each statement is a transaction of its own, in one round trip. It sees the rows of nobody, unless by a function of ours
+    that acts for somebody itself.
+    """
+    async with _connection(pool, within_s) as connection:
+        await connection.set_autocommit(True)
+        try:
+            yield connection
+        finally:
+            if not connection.closed:
+                await connection.set_autocommit(False)
+
+
 async def ping(pool: Pool) -> None:
     """Raises: StorageUnavailable unless the database answers now."""
     async with _connection(pool, CONNECTION_WITHIN_S) as connection:

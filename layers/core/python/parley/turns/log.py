@@ -1,32 +1,55 @@
-"""The response log in Valkey: what stored turns have said so far, at most 100 ms behind. It is their checkpoint.
+"""The response log in Valkey: what turns have said so far, at most 100 ms behind. It is their checkpoint and their replay.
 
 One task a process writes for all its turns, one pipeline at a time: a connection or a command for each chunk would cost more
-than the chunk. Per turn there are three keys, on one slot because they share the owner's hash tag:
-`{user}:resp:ID:log` a stream of batches, `…:alive` while a process works on the turn, `…:stop` when somebody asked it to stop.
+than the chunk. Per turn there are three keys, on one slot because they share the owner's hash tag: `{user}:resp:ID:log` a
+stream of entries, `…:alive` while a process works on the turn, `…:stop` when somebody asked it to stop.
+
+An entry's id is `LEASE_EPOCH-N`, so that Valkey itself refuses what a process writes that has lost its lease.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
 from typing import Any, cast
+from uuid import UUID
 
-import orjson
 from aws_lambda_powertools import Logger
 
 from parley.errors import StorageUnavailable
 from parley.ids import ResponseId, UserId
-from parley.kit.telemetry import describe_error
+from parley.kit.tasks import running_beside
+from parley.kit.telemetry import count_metric, describe_error
 from parley.kit.valkey import RedisCluster, RedisError, ResponseError
 from parley.models.model import Delta
+from parley.turns.answer import put_together, taken_apart
+from parley.turns.entries import LogCopy, encode_deltas, entry_fields
+from parley.turns.model import Outcome, StopReason
+from parley.turns.turn import Run
 
 FLUSH_EVERY_S = 0.1
-# In flushes: a stop is seen within 400 ms, a heartbeat is written every 2 s and outlives two that were lost.
-STOP_CHECK_EVERY = 4
+# In flushes: a stop is seen within 300 ms, a heartbeat is written every 2 s and outlives two that were lost.
+STOP_CHECK_EVERY = 3
 HEARTBEAT_EVERY = 20
 ALIVE_FOR_S = 6
-KEPT_FOR_S = 3600
 STOP_KEPT_FOR_S = 60
+# The log of a turn that never ends well goes at last, too.
+UNSETTLED_KEPT_FOR_S = 24 * 3600
+# While Valkey is away, a turn's text goes to Postgres after so many deltas, or after so long if there is anything new.
+CHECKPOINT_DELTAS = 50
+CHECKPOINT_EVERY_S = 2.0
+# How long the end of a turn waits for Valkey to come back. Who follows it from elsewhere looks into Postgres by then.
+END_WAITS_S = 30.0
+METRIC_EVERY_S = 10.0
+
+# What is raised when Valkey does not answer.
+_AWAY = (RedisError, OSError)
+
+# Owner, response, lease epoch and entries of each turn.
+Checkpoint = tuple[UserId, ResponseId, int, list[Any]]
+SaveCheckpoints = Callable[[Sequence[Checkpoint]], Awaitable[None]]
 
 
 def _key(user_id: UserId, response_id: ResponseId, name: str) -> str:
@@ -35,82 +58,126 @@ def _key(user_id: UserId, response_id: ResponseId, name: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class LiveLog:
-    """The log of one turn that this process works on. `on_stop` is called once a stop asked for elsewhere is seen."""
+    """The log of one turn that this process works on. `written` deltas are known to be in Valkey, `saved` in Postgres."""
 
-    user_id: UserId
-    response_id: ResponseId
-    on_stop: Callable[[], None]
-    pending: list[Delta] = field(default_factory=list[Delta])
-    # The batch on its way. It is sent again, under the same stream id, until it is known to have arrived: once.
-    in_flight: list[Delta] = field(default_factory=list[Delta])
+    run: Run
     written: int = 0
+    saved: int = 0
+    saved_s: float = field(default_factory=monotonic)
+    entries: int = 0
+    acknowledged: str = ""
     flushes: int = 0
-    is_settled: bool = False
-
-    def append(self, deltas: Sequence[Delta]) -> None:
-        self.pending.extend(deltas)
-
-    def next_batch(self) -> tuple[str, list[Delta]]:
-        """The stream id and the deltas to write next; empty when there is nothing new."""
-        if not self.in_flight:
-            self.in_flight, self.pending = self.pending, []
-        return f"{self.written + 1}-0", self.in_flight
-
-    def note_answer(self, answer: object) -> None:
-        """Valkey's answer to the batch: an id of this batch that exists already means that it had arrived before."""
-        if not isinstance(answer, ResponseError) or "equal or smaller" in str(answer):
-            self.written += len(self.in_flight)
-            self.in_flight = []
+    outcome: Outcome | None = None
+    closed_s: float | None = None
+    is_ended: bool = False
 
     def key(self, name: str) -> str:
-        return _key(self.user_id, self.response_id, name)
+        response = self.run.turn.response
+        return _key(response.user_id, response.response_id, name)
+
+    @property
+    def has_news(self) -> bool:
+        return self.written < len(self.run.turn.deltas) or (self.outcome is not None and not self.is_ended)
+
+    def next_entry(self) -> tuple[str, list[str | bytes]]:
+        """The id and the fields to write now. Each try has an id of its own: one that is refused is another lease's time."""
+        self.entries += 1
+        fields = entry_fields(self.written, self.run.turn.deltas[self.written :], self.outcome)
+        return f"{self.run.lease_epoch}-{self.entries}", fields
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The earlier request that holds an idempotency key of a turn that is not stored."""
+
+    response_id: ResponseId
+    request_hash: bytes
 
 
 class ResponseLog:
     """Writes the logs of this process's turns and reads those of any. A write that fails is tried again, never waited for."""
 
-    def __init__(self, valkey: RedisCluster, logger: Logger) -> None:
+    def __init__(
+        self, valkey: RedisCluster, logger: Logger, kept_for_s: float, save_checkpoints: SaveCheckpoints | None = None
+    ) -> None:
         self._valkey = valkey
         self._logger = logger
+        self._kept_for_s = int(kept_for_s)
+        self._save_checkpoints = save_checkpoints
         self._live: set[LiveLog] = set()
-        self._closed: list[LiveLog] = []
         self._has_work = asyncio.Event()
         self._is_failing = False
+        self._metric_s = float("-inf")
 
-    def open(self, user_id: UserId, response_id: ResponseId, on_stop: Callable[[], None]) -> LiveLog:
-        log = LiveLog(user_id, response_id, on_stop)
+    def open(self, run: Run) -> LiveLog:
+        log = LiveLog(run)
         self._live.add(log)
         self._has_work.set()
         return log
 
-    def close(self, log: LiveLog, *, is_settled: bool) -> None:
-        """End the writing. Of a settled turn Postgres holds the answer, so its keys go; else the sweeper will need them."""
-        log.is_settled = is_settled
-        self._live.discard(log)
-        self._closed.append(log)
+    def close(self, log: LiveLog, outcome: Outcome | None) -> None:
+        """End the writing: with how the turn was settled or, without, so that the sweeper will settle it from the log."""
+        log.outcome = outcome
+        log.closed_s = monotonic()
         self._has_work.set()
 
     async def request_stop(self, user_id: UserId, response_id: ResponseId) -> None:
         """Ask whichever process works on the turn to stop it. Raises: StorageUnavailable when nobody could be told."""
-        try:
+        with _storage_errors("The answer could not be stopped just now. Try again."):
             await self._valkey.set(_key(user_id, response_id, "stop"), b"1", ex=STOP_KEPT_FOR_S)
-        except (RedisError, OSError) as error:
-            raise StorageUnavailable("The answer could not be stopped just now. Try again.", retry_after_s=1) from error
 
     async def is_alive(self, user_id: UserId, response_id: ResponseId) -> bool:
         """Whether some process works on the turn. Raises: StorageUnavailable when that cannot be known."""
-        try:
+        with _storage_errors():
             return bool(await self._valkey.exists(_key(user_id, response_id, "alive")))
-        except (RedisError, OSError) as error:
-            raise StorageUnavailable("Valkey does not answer.") from error
 
-    async def read(self, user_id: UserId, response_id: ResponseId) -> list[Delta]:
+    async def read(self, user_id: UserId, response_id: ResponseId) -> LogCopy:
         """What the log holds of a turn, from its beginning. Raises: StorageUnavailable."""
-        try:
-            entries = cast("Any", await self._valkey.xrange(_key(user_id, response_id, "log")))
-        except (RedisError, OSError) as error:
-            raise StorageUnavailable("Valkey does not answer.") from error
-        return [_decode(each) for _, fields in entries for each in orjson.loads(fields[b"d"])]
+        copy = LogCopy()
+        with _storage_errors():
+            copy.take(cast("Any", await self._valkey.xrange(_key(user_id, response_id, "log"))))
+        return copy
+
+    async def read_on(self, followed: Sequence[tuple[UserId, ResponseId, LogCopy]]) -> list[list[Delta]]:
+        """What is new in several logs since their copies were taken, in one round trip. Raises: StorageUnavailable."""
+        with _storage_errors():
+            await self._valkey.initialize()
+            pipeline = cast("Any", self._valkey.pipeline(transaction=False))
+            for user_id, response_id, copy in followed:
+                pipeline.xrange(_key(user_id, response_id, "log"), copy.next_ids, "+")
+            answers = await pipeline.execute()
+        return [copy.take(entries) for (_, _, copy), entries in zip(followed, answers, strict=True)]
+
+    async def end(self, user_id: UserId, response_id: ResponseId, entry_id: str, fields: Sequence[str | bytes]) -> None:
+        """Write the last entry for a process that is gone. Raises: StorageUnavailable."""
+        key = _key(user_id, response_id, "log")
+        with _storage_errors():
+            await _execute(self._valkey, "XADD", key, entry_id, *fields)
+            await self._valkey.expire(key, self._kept_for_s)
+
+    async def forget(self, user_id: UserId, response_id: ResponseId) -> None:
+        """Delete all that is kept of a turn here. Raises: StorageUnavailable."""
+        with _storage_errors():
+            await self._valkey.delete(*(_key(user_id, response_id, name) for name in ("log", "alive", "stop")))
+
+    async def claim(self, user_id: UserId, key_hash: str, mine: Claim) -> Claim | None:
+        """Take an idempotency key for a turn that is not stored; the earlier claim where there is one.
+
+        Raises: StorageUnavailable.
+        """
+        key = f"{{{user_id.hex}}}:idem:{key_hash}"
+        value = f"{mine.response_id.hex}{mine.request_hash.hex()}"
+        with _storage_errors():
+            earlier = cast("Any", await self._valkey.set(key, value, nx=True, get=True, ex=self._kept_for_s))
+        if earlier is None:
+            return None
+        text = cast("bytes", earlier).decode()
+        return Claim(ResponseId(UUID(hex=text[:32])), bytes.fromhex(text[32:]))
+
+    async def release(self, user_id: UserId, key_hash: str) -> None:
+        """Give the key of a turn back that said nothing. Raises: StorageUnavailable."""
+        with _storage_errors():
+            await self._valkey.delete(f"{{{user_id.hex}}}:idem:{key_hash}")
 
     async def write_forever(self) -> None:
         while True:
@@ -118,56 +185,102 @@ class ResponseLog:
             await asyncio.sleep(FLUSH_EVERY_S)
             try:
                 await self._flush()
-            except (RedisError, OSError) as error:
-                self._note_failure(error)
+            except _AWAY as error:
+                await self._note_failure(error)
+            except Exception as error:  # noqa: BLE001 -- a task is a process edge: a bug in one log must not end the others
+                self._logger.error("response_log_broke", extra=describe_error(error))
 
     async def _flush(self) -> None:
-        if not self._live and not self._closed:
+        if not self._live:
             self._has_work.clear()
             return
         await self._valkey.initialize()  # asks for the cluster's slots where they are not known
-        batch = _Batch(self._valkey)
+        batch = _Batch(self._valkey, self._kept_for_s)
         for log in self._live:
             batch.write(log)
-            batch.keep_alive(log)
-        closed = list(self._closed)
-        for log in closed:
-            batch.delete(log) if log.is_settled else batch.write(log)
         await batch.execute()
-        del self._closed[: len(closed)]
         self._is_failing = False
+        self._live = {log for log in self._live if log.closed_s is None or log.has_news}
 
-    def _note_failure(self, error: Exception) -> None:
+    async def _note_failure(self, error: Exception) -> None:
         if not self._is_failing:
             self._logger.warning("response_log_unavailable", extra=describe_error(error))
         self._is_failing = True
+        now_s = monotonic()
+        if now_s - self._metric_s > METRIC_EVERY_S:
+            self._metric_s = now_s
+            count_metric(self._logger, "ResponseLogUnavailable")
+        self._live = {log for log in self._live if log.closed_s is None or now_s - log.closed_s < END_WAITS_S}
+        await self._checkpoint(now_s)
+
+    async def _checkpoint(self, now_s: float) -> None:
+        """Postgres stands in while Valkey is away: one call for all turns that have something to lose."""
+        due = [log for log in self._live if log.outcome is None and _is_due(log, now_s)]
+        if not due or self._save_checkpoints is None:
+            return
+        rows = [_checkpoint_of(log) for log in due]
+        try:
+            await self._save_checkpoints(rows)
+        except StorageUnavailable:
+            return  # the next time is another try
+        for log in due:
+            log.saved, log.saved_s = len(log.run.turn.deltas), now_s
 
 
 class _Batch:
     """One pipeline, and what to do with its answers."""
 
-    def __init__(self, valkey: RedisCluster) -> None:
+    def __init__(self, valkey: RedisCluster, kept_for_s: int) -> None:
         self._valkey = valkey
+        self._kept_for_s = kept_for_s
         self._pipeline = cast("Any", valkey.pipeline(transaction=False))
         self._on_answer: list[Callable[[Any], None]] = []
 
     def write(self, log: LiveLog) -> None:
-        stream_id, deltas = log.next_batch()
-        if deltas:
-            payload = orjson.dumps([_encode(delta) for delta in deltas if delta.is_shown])
-            self._add(log, log.note_answer, "XADD", log.key("log"), stream_id, "d", payload)
+        if log.has_news:
+            self._write_entry(log)
+        if log.closed_s is None:
+            self._keep_alive(log)
+            log.flushes += 1
 
-    def keep_alive(self, log: LiveLog) -> None:
-        """From time to time a heartbeat, and a look whether somebody asked for a stop."""
+    def _write_entry(self, log: LiveLog) -> None:
+        entry_id, fields = log.next_entry()
+        count, is_end = len(log.run.turn.deltas), log.outcome is not None
+        # All but the first entry want the stream to be there: a Valkey that has lost it gets everything again.
+        options = ("NOMKSTREAM",) if log.written else ()
+
+        def on_answer(answer: Any) -> None:
+            if isinstance(answer, ResponseError):
+                log.run.stop(StopReason.LEASE_LOST)
+                log.written, log.is_ended = len(log.run.turn.deltas), True
+            elif answer is None:
+                log.written = 0
+            else:
+                log.written, log.is_ended, log.acknowledged = count, is_end, entry_id
+
+        self._add(log, on_answer, "XADD", log.key("log"), *options, entry_id, *fields)
+        if is_end:
+            self._add(log, _ignore, "EXPIRE", log.key("log"), self._kept_for_s)
+            self._add(log, _ignore, "DEL", log.key("alive"), log.key("stop"))
+
+    def _keep_alive(self, log: LiveLog) -> None:
+        """From time to time a heartbeat, a look whether somebody asked for a stop, and whether the log is still whole."""
         if log.flushes % HEARTBEAT_EVERY == 0:
             self._add(log, _ignore, "SET", log.key("alive"), b"1", "EX", ALIVE_FOR_S)
-            self._add(log, _ignore, "EXPIRE", log.key("log"), KEPT_FOR_S)
+            if log.acknowledged:
+                self._check_last_entry(log)
+                self._add(log, _ignore, "EXPIRE", log.key("log"), UNSETTLED_KEPT_FOR_S)
         if log.flushes % STOP_CHECK_EVERY == 0:
-            self._add(log, lambda is_asked: log.on_stop() if is_asked == 1 else None, "EXISTS", log.key("stop"))
-        log.flushes += 1
+            self._add(log, partial(_stop_if_asked, log), "EXISTS", log.key("stop"))
 
-    def delete(self, log: LiveLog) -> None:
-        self._add(log, _ignore, "DEL", log.key("log"), log.key("alive"), log.key("stop"))
+    def _check_last_entry(self, log: LiveLog) -> None:
+        """A replica that takes over may lack the last entries: then everything is written again."""
+
+        def on_answer(entries: Sequence[tuple[bytes, Any]]) -> None:
+            if not entries or entries[0][0] != log.acknowledged.encode():
+                log.written = 0
+
+        self._add(log, on_answer, "XREVRANGE", log.key("log"), "+", "-", "COUNT", 1)
 
     def _add(self, log: LiveLog, on_answer: Callable[[Any], None], *command: str | bytes | int) -> None:
         """Add a command for the node of the turn's keys. Left to look for it, redis-py takes half as long again for each."""
@@ -175,38 +288,64 @@ class _Batch:
         self._on_answer.append(on_answer)
 
     async def execute(self) -> None:
-        if self._on_answer:
-            answers = await self._pipeline.execute(raise_on_error=False)
-            for handle, answer in zip(self._on_answer, answers, strict=True):
+        """Raises: RedisError, OSError when any command did not reach its node; what was answered counts."""
+        if not self._on_answer:
+            return
+        answers = await self._pipeline.execute(raise_on_error=False)
+        failure: Exception | None = None
+        for handle, answer in zip(self._on_answer, answers, strict=True):
+            if isinstance(answer, Exception) and not _is_refused_id(answer):
+                failure = answer
+            else:
                 handle(answer)
+        if failure is not None:
+            raise failure
+
+
+def _is_refused_id(error: Exception) -> bool:
+    """Valkey's words for an id that is not after the last: "… is equal or smaller than the target stream top item"."""
+    return isinstance(error, ResponseError) and "equal or smaller" in str(error)
 
 
 def _ignore(_: Any) -> None: ...
 
 
-@asynccontextmanager
-async def open_response_log(valkey: RedisCluster, logger: Logger) -> AsyncGenerator[ResponseLog]:
-    log = ResponseLog(valkey, logger)
-    writer = asyncio.create_task(log.write_forever(), name="response-log-writer")
+def _stop_if_asked(log: LiveLog, is_asked: int) -> None:
+    if is_asked:
+        log.run.stop(StopReason.CANCELLED)
+
+
+async def _execute(valkey: RedisCluster, *command: str | bytes) -> Any:
+    return await cast("Any", valkey).execute_command(*command)
+
+
+@contextmanager
+def _storage_errors(message: str = "Valkey does not answer.") -> Generator[None]:
     try:
+        yield
+    except _AWAY as error:
+        raise StorageUnavailable(message, retry_after_s=1) from error
+
+
+def _is_due(log: LiveLog, now_s: float) -> bool:
+    new = len(log.run.turn.deltas) - log.saved
+    return new >= CHECKPOINT_DELTAS or (new > 0 and now_s - log.saved_s >= CHECKPOINT_EVERY_S)
+
+
+def _checkpoint_of(log: LiveLog) -> Checkpoint:
+    turn = log.run.turn
+    said = encode_deltas(taken_apart(put_together(turn.deltas).contents))
+    return turn.response.user_id, turn.response.response_id, log.run.lease_epoch, said
+
+
+@asynccontextmanager
+async def open_response_log(
+    valkey: RedisCluster, logger: Logger, kept_for_s: float, save_checkpoints: SaveCheckpoints | None = None
+) -> AsyncGenerator[ResponseLog]:
+    """The log, with its writer running. It is kept for `kept_for_s` after the end of a turn.
+
+    `save_checkpoints` is where text goes while Valkey is away.
+    """
+    log = ResponseLog(valkey, logger, kept_for_s, save_checkpoints)
+    async with running_beside(log.write_forever(), "response-log-writer"):
         yield log
-    finally:
-        writer.cancel()
-        await asyncio.wait([writer])
-
-
-def _encode(delta: Delta) -> str | dict[str, Any]:
-    """Text alone, which nearly every delta is, stands as it is."""
-    if not (delta.reasoning or delta.tool_calls or delta.logprobs):
-        return delta.text
-    fields = {
-        "text": delta.text,
-        "reasoning": delta.reasoning,
-        "tool_calls": delta.tool_calls,
-        "logprobs": delta.logprobs,
-    }
-    return {name: value for name, value in fields.items() if value}
-
-
-def _decode(entry: str | Mapping[str, Any]) -> Delta:
-    return Delta(text=entry) if isinstance(entry, str) else Delta(**entry)

@@ -1,25 +1,30 @@
 """One turn: what is asked, how it ends, and the rules between."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from parley.conversations.model import FunctionCall, ItemContent, Message, Role
-from parley.errors import ChatError
+from parley.conversations.model import ItemContent
+from parley.errors import ChatError, EngineFailed
 from parley.ids import ConversationId, ItemId, ResponseId, UserId
-from parley.models.model import Delta, Model, Usage
+from parley.models.model import Model, Usage
 
 
 class Status(StrEnum):
-    """The life of a response, in OpenAI's words."""
+    """The life of a response, in OpenAI's words. Only a background turn is ever `queued`."""
 
+    QUEUED = "queued"
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
     INCOMPLETE = "incomplete"
     CANCELLED = "cancelled"
     FAILED = "failed"
+
+    @property
+    def is_settled(self) -> bool:
+        return self not in {Status.QUEUED, Status.IN_PROGRESS}
 
 
 class StopReason(StrEnum):
@@ -29,45 +34,74 @@ class StopReason(StrEnum):
     DEADLINE = "deadline"
     SHUTDOWN = "shutdown"
     ABANDONED = "abandoned"
+    TOO_LONG = "too_long"
+    # Another process has taken the turn over or settled it: nothing of this one counts any more.
+    LEASE_LOST = "lease_lost"
 
 
 @dataclass(frozen=True, slots=True)
-class ConversationInput:
-    """What a turn adds to a stored conversation. `replaces` is the user item from which on it takes the old items' place."""
+class TurnInput:
+    """What a turn adds, as items, and to what: a conversation, the chain of a previous response, or nothing.
 
-    conversation_id: ConversationId
+    `replaces` is the user item from which on the new items take the old ones' place. With `may_truncate` the older part of
+    a history that is too long is left out of the prompt; without, it is refused.
+    """
+
     contents: tuple[ItemContent, ...]
+    conversation_id: ConversationId | None = None
+    previous_response_id: ResponseId | None = None
     replaces: ItemId | None = None
+    is_stored: bool = True
+    may_truncate: bool = True
+
+    @property
+    def has_history(self) -> bool:
+        return self.conversation_id is not None or self.previous_response_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """By what a request is known when it comes again. `request_hash` is the SHA-256 of path and body.
+
+    With a `key` of the client's it is known for as long as its response is kept; without one only for a moment, and only
+    where the client says that it tries again (`is_retry`).
+    """
+
+    request_hash: bytes
+    key: str | None = None
+    is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTurn:
     """A request that cannot be wrong any more.
 
-    `parameters` go to the engine as they are. Either `messages` is the whole prompt, in OpenAI's shape, or `conversation`
-    says what is new and the history is looked up.
+    `parameters` go to the engine as they are. Either `messages` is the whole prompt, in OpenAI's chat shape, or `input`
+    says what is new and the history, if there is one, is looked up. `instructions` stand in front of the prompt and are kept
+    with the response, not in the conversation. `request` is what the response says of its request; it is stored and given
+    back, never read here.
     """
 
     user_id: UserId
     model: Model
     parameters: Mapping[str, Any] = field(repr=False)
     messages: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
-    conversation: ConversationInput | None = None
+    input: TurnInput | None = None
+    instructions: str | None = field(default=None, repr=False)
     max_tokens: int | None = None
+    request: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    is_background: bool = False
+    idempotency: Idempotency | None = None
+    request_id: str | None = None
 
     @property
     def answer_tokens(self) -> int:
         """What the answer may take: what was asked for, or else the model's own share."""
         return self.max_tokens or self.model.answer_tokens
 
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What was stored of a turn when it began."""
-
-    conversation_id: ConversationId
-    item_ids: tuple[ItemId, ...]
-    output_item_id: ItemId
+    @property
+    def is_stored(self) -> bool:
+        return self.input is not None and self.input.is_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,41 +115,59 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Everything an engine said in one turn, put together from its deltas."""
+class Response:
+    """What is known of a turn from its beginning on, the same in every process and for as long as it is kept.
 
-    text: str = field(default="", repr=False)
-    reasoning: str = field(default="", repr=False)
-    tool_calls: tuple[FunctionCall, ...] = ()
-    logprobs: Mapping[str, Any] | None = field(default=None, repr=False)
+    `conversation_id` is None where nothing is stored. A conversation that is not listed holds a chain of responses and is
+    never shown. The items of the answer have ids that follow from `output_item_id`: `answer.item_ids_for`.
+    """
 
-    def contents(self) -> tuple[ItemContent, ...]:
-        """The items to store: the message where there is text, or nothing else, then the calls of tools."""
-        said = (Message(Role.ASSISTANT, (self.text,)),) if self.text or not self.tool_calls else ()
-        return (*said, *self.tool_calls)
+    response_id: ResponseId
+    user_id: UserId
+    model: str
+    created_at: datetime
+    output_item_id: ItemId
+    conversation_id: ConversationId | None = None
+    is_listed: bool = False
+    # With the type of each item, for its id on the wire; empty where the response was looked up.
+    input_items: tuple[tuple[ItemId, ItemContent], ...] = field(default=(), repr=False)
+    previous_response_id: ResponseId | None = None
+    instructions: str | None = field(default=None, repr=False)
+    request: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    is_background: bool = False
+
+    @property
+    def is_stored(self) -> bool:
+        return self.conversation_id is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """A stored turn as its owner sees it."""
+class StoredResponse:
+    """A stored turn as it is now. `output` is empty until it is settled."""
 
-    response_id: ResponseId
-    conversation_id: ConversationId
-    output_item_id: ItemId
-    model: str
+    response: Response
     status: Status
-    finish_reason: str | None
-    error_code: str | None
-    usage: Usage | None
-    created_at: datetime
+    finish_reason: str | None = None
+    error_code: str | None = None
+    usage: Usage | None = None
+    settled_at: datetime | None = None
+    output: tuple[ItemContent, ...] = field(default=(), repr=False)
+    lease_epoch: int = 1
 
 
-def outcome_of(deltas: Iterable[Delta]) -> Outcome:
+_ERRORS: Mapping[str, type[ChatError]] = {each.code: each for each in ChatError.__subclasses__()}
+
+
+def error_of(code: str | None) -> ChatError | None:
+    """The error that a settled turn is remembered by."""
+    if code is None:
+        return None
+    kind = _ERRORS.get(code, EngineFailed)
+    return kind("The answer broke off. What it had written is kept.")
+
+
+def outcome_of(finish_reason: str | None, usage: Usage | None) -> Outcome:
     """The outcome of a stream that ended by itself."""
-    finish_reason, usage = None, None
-    for delta in deltas:
-        finish_reason = delta.finish_reason or finish_reason
-        usage = delta.usage or usage
     # OpenAI's terms: an answer cut by max_tokens or a filter is incomplete.
     is_whole = finish_reason in {"stop", "tool_calls", "function_call"}
     return Outcome(Status.COMPLETED if is_whole else Status.INCOMPLETE, finish_reason, usage)
@@ -125,36 +177,6 @@ def outcome_of_stop(reason: StopReason) -> Outcome:
     """The outcome of a turn that was made to end; what it had said so far is kept."""
     if reason is StopReason.CANCELLED:
         return Outcome(Status.CANCELLED, "stop")
+    if reason is StopReason.LEASE_LOST:
+        return Outcome(Status.INCOMPLETE, None, error=error_of(EngineFailed.code))
     return Outcome(Status.INCOMPLETE, "length")
-
-
-def put_together(deltas: Iterable[Delta]) -> Answer:
-    """The answer that the deltas add up to. Pieces of a tool call are joined by their `index`."""
-    texts: list[str] = []
-    reasoning: list[str] = []
-    calls: dict[int, FunctionCall] = {}
-    token_logprobs: list[Any] = []
-    has_logprobs = False
-    for delta in deltas:
-        texts.append(delta.text)
-        reasoning.append(delta.reasoning)
-        for piece in delta.tool_calls:
-            index = int(piece.get("index") or 0)
-            calls[index] = _extended(calls.get(index), piece)
-        if delta.logprobs is not None:
-            has_logprobs = True
-            token_logprobs.extend(delta.logprobs.get("content") or ())
-    return Answer(
-        "".join(texts),
-        "".join(reasoning),
-        tuple(calls[index] for index in sorted(calls)),
-        {"content": token_logprobs, "refusal": None} if has_logprobs else None,
-    )
-
-
-def _extended(call: FunctionCall | None, piece: Mapping[str, Any]) -> FunctionCall:
-    function: Mapping[str, Any] = piece.get("function") or {}
-    arguments = str(function.get("arguments") or "")
-    if call is None:
-        return FunctionCall(str(piece.get("id") or ""), str(function.get("name") or ""), arguments)
-    return replace(call, arguments=call.arguments + arguments)

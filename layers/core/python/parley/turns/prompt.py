@@ -5,18 +5,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from parley.context.model import Entry, choose_window_start
-from parley.conversations.model import FunctionCall, FunctionCallOutput, Item, ItemContent, Message, Role
+from parley.conversations.model import (
+    FunctionCall,
+    FunctionCallOutput,
+    Item,
+    ItemContent,
+    Message,
+    Reasoning,
+    Role,
+)
 from parley.models.model import TEMPLATE_TOKENS_IN_FRONT, TEMPLATE_TOKENS_PER_MESSAGE, Model
 
 _INSTRUCTIONS = frozenset({Role.SYSTEM, Role.DEVELOPER})
 
 
-def prompt_limit_tokens(model: Model, tool_tokens: int = 0) -> int:
-    """Tokens that a conversation may take of the model's context: a quarter is kept for the answer.
+def prompt_limit_tokens(model: Model, fixed_tokens: int = 0) -> int:
+    """Tokens that a conversation may take of the model's context: a quarter is kept for the answer, and the room for what
+    stands in every prompt beside it.
 
     It does not depend on the request's max_tokens, for a window that moved with it would miss the prefix cache.
     """
-    return model.context_tokens - model.answer_tokens - TEMPLATE_TOKENS_IN_FRONT - tool_tokens
+    return model.context_tokens - model.answer_tokens - TEMPLATE_TOKENS_IN_FRONT - fixed_tokens
 
 
 def text_to_count(content: ItemContent) -> str:
@@ -28,6 +37,8 @@ def text_to_count(content: ItemContent) -> str:
             return f"{name}{arguments}"
         case FunctionCallOutput(output=output):
             return output
+        case Reasoning():
+            return ""  # it is in no prompt
 
 
 def token_bound(text: str) -> int:
@@ -68,7 +79,7 @@ def open_window(items: Sequence[Item], tokenizer: str, start: int) -> Window:
 
 
 def to_messages(contents: Sequence[ItemContent]) -> list[dict[str, Any]]:
-    """OpenAI chat messages for an engine: one for each item, but the calls of one answer joined to its message."""
+    """OpenAI chat messages for an engine: one for each item, the calls of one answer joined to its message, no reasoning."""
     messages: list[dict[str, Any]] = []
     for content in contents:
         match content:
@@ -87,6 +98,8 @@ def to_messages(contents: Sequence[ItemContent]) -> list[dict[str, Any]]:
                 )
             case FunctionCallOutput():
                 messages.append({"role": "tool", "tool_call_id": content.call_id, "content": content.output})
+            case Reasoning():
+                pass
     return messages
 
 

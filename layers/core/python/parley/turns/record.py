@@ -1,20 +1,49 @@
-"""The beginning of a stored turn: what the user said is kept, and the prompt is made, before the engine is asked."""
+"""The beginning of a turn: what the user said is kept, and the prompt is made, before the engine is asked."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
-from parley.conversations.model import Item, ItemContent, Message, Role, title_from
-from parley.ids import ItemId, ResponseId, new_uuid
-from parley.kit.postgres import Pool, transaction
+from parley.conversations.model import Item, title_of
+from parley.errors import ContextLengthExceeded, InvalidRequest
+from parley.ids import ConversationId, ItemId, ResponseId, created_at, new_uuid
+from parley.kit.postgres import Connection, Pool, single_statements, transaction
 from parley.models.client import Engine
-from parley.models.model import TEMPLATE_TOKENS_IN_FRONT
-from parley.turns import store
-from parley.turns.model import ChatTurn, ConversationInput, Record
+from parley.models.model import TEMPLATE_TOKENS_IN_FRONT, TEMPLATE_TOKENS_PER_MESSAGE, Model
+from parley.turns.model import ChatTurn, Response, TurnInput
 from parley.turns.prompt import Window, open_window, prompt_limit_tokens, text_to_count, to_messages, token_bound
+from parley.turns.store.history import (
+    OpenConversation,
+    busy,
+    create_chain,
+    drop_failed_repeat,
+    open_chain,
+    open_conversation,
+    read_chain,
+    read_conversation,
+    repeats_last,
+    save_token_counts,
+)
+from parley.turns.store.turn import NewTurn
+from parley.turns.store.turn import record_turn as store_turn
+from parley.turns.store.unsettled import QueuedTurn
+
+# A turn should be refused within a second when the database is gone.
+RECORD_WITHIN_S = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRange:
+    """The part of the conversation that the prompt shows, by sequence, both inclusive, and the items in it."""
+
+    from_sequence: int
+    to_sequence: int
+    items: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,121 +51,292 @@ class Prompt:
     """What the engine is asked. `room_tokens`: what the context leaves for the answer, None where that was not counted."""
 
     messages: Sequence[Mapping[str, Any]] = field(repr=False)
-    record: Record | None
+    response: Response
     room_tokens: int | None = None
+    context: ContextRange | None = None
+    needs_title: bool = False
 
 
-async def record_turn(
-    pool: Pool, engine: Engine, chat: ChatTurn, new: ConversationInput, response_id: ResponseId
-) -> Prompt:
-    """Store the user's items and an `in_progress` response in one transaction, and compile the prompt from the history.
+async def record_turn(pool: Pool, engine: Engine, chat: ChatTurn, response_id: ResponseId) -> Prompt:
+    """Store the user's items and the response in one transaction, and compile the prompt from the history.
 
-    Raises: NotFound, ConversationBusy, ContextLengthExceeded, StorageUnavailable, EngineUnavailable: nothing is stored then.
+    Raises: NotFound, ConversationBusy, ContextLengthExceeded, StorageUnavailable, EngineUnavailable: nothing is stored then;
+    store.KeyTakenError when a request with the same idempotency key was faster.
     """
-    recorder = _Recorder(pool, engine, chat, new, response_id)
+    recorder = _Recorder(pool, engine, chat, response_id)
     while (prompt := await recorder.try_once()) is None:
         await recorder.count_tokens()
     return prompt
 
 
+def unrecorded(chat: ChatTurn, response_id: ResponseId) -> Prompt:
+    """The prompt of a turn that neither has a history nor is stored. Raises: InvalidRequest."""
+    contents = chat.input.contents if chat.input else ()
+    messages = [*_instructions(chat), *to_messages(contents)] if chat.input else chat.messages
+    if not messages:
+        raise _nothing_said()
+    return Prompt(messages, _new_response(chat, response_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A try that came to an end; without a prompt where tokens have to be counted."""
+
+    prompt: Prompt | None
+
+
 class _Recorder:
     """Tokens are counted only for a prompt that might not fit: most are far from it, whatever their bytes turn out to be."""
 
-    def __init__(
-        self, pool: Pool, engine: Engine, chat: ChatTurn, new: ConversationInput, response_id: ResponseId
-    ) -> None:
+    def __init__(self, pool: Pool, engine: Engine, chat: ChatTurn, response_id: ResponseId) -> None:
+        assert chat.input is not None
         self._pool = pool
         self._engine = engine
         self._chat = chat
-        self._new = new
+        self._new: TurnInput = chat.input
         self._response_id = response_id
-        self._tools_text = _tools_text(chat.parameters)
-        self._tool_tokens = token_bound(self._tools_text)
-        self._new_token_counts: Sequence[int | None] = [None] * len(new.contents)
+        self._fixed_text = _fixed_text(chat)
+        self._fixed_tokens = token_bound(self._fixed_text)
+        self._new_token_counts: Sequence[int | None] = [None] * len(self._new.contents)
         # What the history API added, what was said in short prompts, what was counted for another model.
         self._uncounted: Sequence[Item] = ()
 
     async def try_once(self) -> Prompt | None:
         """None when tokens have to be counted first, for no connection is held while the engine does."""
-        chat, new = self._chat, self._new
-        async with transaction(self._pool, chat.user_id) as connection:
-            conversation = await store.open_conversation(connection, chat.user_id, new.conversation_id, new.replaces)
-            conversation = await store.drop_failed_repeat(connection, chat.user_id, conversation, new.contents)
-            turn = self._new_turn()
-            items = [*conversation.items, *_as_items(conversation, turn)]
-            limit_tokens = prompt_limit_tokens(chat.model, self._tool_tokens)
-            window = open_window(items, chat.model.name, conversation.window_start)
-            if not window.is_counted and not self._surely_fits(window, limit_tokens):
-                self._uncounted = [item for item in conversation.items if item.tokenizer != chat.model.name]
+        if self._continues_plainly and (attempt := await self._try_unlocked()) is not None:
+            return attempt.prompt
+        return await self._try_locked()
+
+    @property
+    def _continues_plainly(self) -> bool:
+        """Whether the turn adds to a conversation and takes nothing away, as nearly every turn does."""
+        new = self._new
+        return new.conversation_id is not None and new.replaces is None and new.may_truncate and new.is_stored
+
+    async def _try_unlocked(self) -> _Attempt | None:
+        """Two round trips: read, and write if nothing has changed. None when it has, or when more is to be done."""
+        new, user_id = self._new, self._chat.user_id
+        assert new.conversation_id is not None
+        async with single_statements(self._pool, within_s=RECORD_WITHIN_S) as connection:
+            conversation = await read_conversation(connection, user_id, new.conversation_id)
+            if conversation.is_busy:
+                raise busy()
+            if repeats_last(conversation, new.contents):
+                return None
+            response, window = self._compile(conversation)
+            if window is None:
+                return _Attempt(None)
+            if not await store_turn(connection, conversation, self._new_turn(conversation, response), window.start):
+                return None
+        return _Attempt(self._prompt(conversation, response, window))
+
+    async def _try_locked(self) -> Prompt | None:
+        """One transaction, in which nobody else can change the conversation."""
+        async with transaction(self._pool, self._chat.user_id, within_s=RECORD_WITHIN_S) as connection:
+            conversation = await self._open(connection)
+            response, window = self._compile(conversation)
+            if window is None:
                 await connection.rollback()
                 return None
-            window = window.within(limit_tokens)
-            await store.insert_turn(connection, conversation, turn, window.start)
+            if not self._new.is_stored:
+                await connection.rollback()
+            elif not await store_turn(connection, conversation, self._new_turn(conversation, response), window.start):
+                raise busy()
+        return self._prompt(conversation, response, window)
+
+    def _compile(self, conversation: OpenConversation) -> tuple[Response, Window | None]:
+        """The response, and the window of its prompt; None when tokens have to be counted first. Raises: InvalidRequest."""
+        response = _new_response(self._chat, self._response_id, conversation)
+        items = [*conversation.items, *self._as_items(conversation, response)]
+        window = self._window(conversation, items)
+        if window is None:
+            self._uncounted = [item for item in conversation.items if item.tokenizer != self._chat.model.name]
+        elif not _messages(self._chat, window.shown):
+            raise _nothing_said()
+        return response, window
+
+    def _prompt(self, conversation: OpenConversation, response: Response, window: Window) -> Prompt:
         return Prompt(
-            to_messages([item.content for item in window.shown]),
-            Record(new.conversation_id, tuple(turn.item_ids), turn.output_item_id),
+            _messages(self._chat, window.shown),
+            response,
             self._room_tokens(window),
+            _range_of(window),
+            needs_title=_needs_title(conversation),
         )
+
+    async def _open(self, connection: Connection) -> OpenConversation:
+        new, user_id = self._new, self._chat.user_id
+        reads_all = not new.may_truncate
+        if new.conversation_id is not None:
+            conversation = await open_conversation(
+                connection, user_id, new.conversation_id, new.replaces, reads_all=reads_all
+            )
+            return await drop_failed_repeat(connection, user_id, conversation, new.contents)
+        if new.previous_response_id is None:
+            return await create_chain(connection, user_id)
+        if new.is_stored:
+            return await open_chain(connection, user_id, new.previous_response_id, reads_all=reads_all)
+        items = await read_chain(connection, user_id, new.previous_response_id)
+        next_sequence = items[-1].sequence + 1 if items else 1
+        return OpenConversation(ConversationId(new_uuid()), next_sequence, 1, items, datetime.now(UTC), is_listed=False)
+
+    def _window(self, conversation: OpenConversation, items: Sequence[Item]) -> Window | None:
+        """The part of `items` in the prompt; None when tokens have to be counted to know it. Raises: ContextLengthExceeded."""
+        model = self._chat.model
+        limit_tokens = prompt_limit_tokens(model, self._fixed_tokens)
+        start = conversation.window_start if self._new.may_truncate else 1
+        window = open_window(items, model.name, start)
+        if not window.is_counted and not self._surely_fits(window, limit_tokens):
+            return None
+        window = window.within(limit_tokens)
+        if window.start > start and not self._new.may_truncate:
+            raise ContextLengthExceeded(
+                f"The whole history needs more than the {limit_tokens} tokens that the model's context leaves. "
+                "Send 'truncation': 'auto' to leave out its older part.",
+                param="truncation",
+            )
+        return window
 
     def _surely_fits(self, window: Window, limit_tokens: int) -> bool:
         return window.tokens <= limit_tokens and self._chat.answer_tokens <= self._room_tokens(window)
 
     def _room_tokens(self, window: Window) -> int:
-        return self._chat.model.context_tokens - TEMPLATE_TOKENS_IN_FRONT - self._tool_tokens - window.tokens
+        return self._chat.model.context_tokens - TEMPLATE_TOKENS_IN_FRONT - self._fixed_tokens - window.tokens
 
     async def count_tokens(self) -> None:
         """Have everything counted, once: stored items keep their counts, new ones will be stored with theirs."""
         old, new = self._uncounted, self._new.contents
         texts = [
-            self._tools_text,
+            self._fixed_text,
             *(text_to_count(item.content) for item in old),
             *(text_to_count(each) for each in new),
         ]
         model = self._chat.model.name
         counts = await asyncio.gather(*(self._engine.count_tokens(model, text) for text in texts))
-        self._tool_tokens = counts[0]
+        self._fixed_tokens = counts[0] + TEMPLATE_TOKENS_PER_MESSAGE
         self._new_token_counts = counts[1 + len(old) :]
         if old:
             pairs = [(item.item_id, count) for item, count in zip(old, counts[1:], strict=False)]
             async with transaction(self._pool, self._chat.user_id) as connection:
-                await store.save_token_counts(connection, self._chat.user_id, model, pairs)
+                await save_token_counts(connection, self._chat.user_id, model, pairs)
 
-    def _new_turn(self) -> store.NewTurn:
-        return store.NewTurn(
-            user_id=self._chat.user_id,
-            response_id=self._response_id,
-            output_item_id=ItemId(new_uuid()),
-            model=self._chat.model.name,
-            item_ids=[ItemId(new_uuid()) for _ in self._new.contents],
-            contents=self._new.contents,
-            token_counts=self._new_token_counts,
-            title=_title(self._new.contents),
+    def _as_items(self, conversation: OpenConversation, response: Response) -> list[Item]:
+        """The new items as they will stand after those of the conversation."""
+        rows = zip(response.input_items, self._new_token_counts, strict=True)
+        return [
+            Item(
+                item_id,
+                conversation.conversation_id,
+                conversation.next_sequence + index,
+                content,
+                "completed",
+                conversation.read_at,
+                token_count=count,
+                tokenizer=None if count is None else response.model,
+            )
+            for index, ((item_id, content), count) in enumerate(rows)
+        ]
+
+    def _new_turn(self, conversation: OpenConversation, response: Response) -> NewTurn:
+        chat = self._chat
+        return NewTurn(
+            response,
+            self._new_token_counts,
+            title_of(self._new.contents),
+            chat.idempotency,
+            _job(chat, needs_title=_needs_title(conversation)) if chat.is_background else None,
         )
 
 
-def _as_items(conversation: store.OpenConversation, turn: store.NewTurn) -> list[Item]:
-    """The new items as they will stand after those of the conversation."""
-    rows = zip(turn.item_ids, turn.contents, turn.token_counts, strict=True)
-    return [
-        Item(
-            item_id,
-            conversation.conversation_id,
-            conversation.next_sequence + index,
-            content,
-            "completed",
-            conversation.read_at,
-            token_count=count,
-            tokenizer=None if count is None else turn.model,
-        )
-        for index, (item_id, content, count) in enumerate(rows)
-    ]
+async def reopen_turn(pool: Pool, engine: Engine, chat: ChatTurn, queued: QueuedTurn) -> Prompt:
+    """The prompt of a background turn that was recorded earlier. Raises: StorageUnavailable, EngineUnavailable."""
+    response = queued.stored.response
+    assert response.conversation_id is not None
+    async with single_statements(pool) as connection:
+        conversation = await read_conversation(connection, response.user_id, response.conversation_id)
+    window = open_window(conversation.items, chat.model.name, conversation.window_start)
+    tokens = window.tokens if window.is_counted else await _count_window(engine, chat.model.name, window)
+    fixed_tokens = await engine.count_tokens(chat.model.name, _fixed_text(chat)) + TEMPLATE_TOKENS_PER_MESSAGE
+    return Prompt(
+        _messages(chat, window.shown),
+        response,
+        chat.model.context_tokens - TEMPLATE_TOKENS_IN_FRONT - fixed_tokens - tokens,
+        _range_of(window),
+        needs_title=bool(queued.job["needs_title"]),
+    )
 
 
-def _title(contents: Sequence[ItemContent]) -> str | None:
-    texts = (each.text for each in contents if isinstance(each, Message) and each.role is Role.USER)
-    return title_from(next(texts, ""))
+def chat_of(queued: QueuedTurn, model: Model) -> ChatTurn:
+    """The request of a background turn, as far as its prompt and its engine need it."""
+    response, job = queued.stored.response, queued.job
+    return ChatTurn(
+        user_id=response.user_id,
+        model=model,
+        parameters=job["parameters"],
+        instructions=response.instructions,
+        max_tokens=job["max_tokens"],
+        is_background=True,
+        request_id=job["request_id"],
+    )
 
 
-def _tools_text(parameters: Mapping[str, Any]) -> str:
-    tools = parameters.get("tools")
-    return orjson.dumps(tools).decode() if tools else ""
+def _messages(chat: ChatTurn, items: Sequence[Item]) -> list[dict[str, Any]]:
+    return [*_instructions(chat), *to_messages([item.content for item in items])]
+
+
+def _nothing_said() -> InvalidRequest:
+    return InvalidRequest("The input says nothing that could be answered.", param="messages")
+
+
+def _range_of(window: Window) -> ContextRange | None:
+    shown = window.shown
+    return ContextRange(shown[0].sequence, shown[-1].sequence, len(shown)) if shown else None
+
+
+def _needs_title(conversation: OpenConversation) -> bool:
+    return conversation.is_listed and not conversation.has_title
+
+
+async def _count_window(engine: Engine, model: str, window: Window) -> int:
+    counts = await asyncio.gather(*(engine.count_tokens(model, text_to_count(item.content)) for item in window.shown))
+    return sum(counts) + TEMPLATE_TOKENS_PER_MESSAGE * len(counts)
+
+
+def _new_response(chat: ChatTurn, response_id: ResponseId, conversation: OpenConversation | None = None) -> Response:
+    """All that follows from the request and the id is the same wherever it is made."""
+    new = chat.input
+    kept_in = conversation if chat.is_stored else None
+    return Response(
+        response_id=response_id,
+        user_id=chat.user_id,
+        model=chat.model.name,
+        created_at=created_at(response_id),
+        output_item_id=ItemId(UUID(int=response_id.int + 1)),
+        conversation_id=kept_in.conversation_id if kept_in else None,
+        is_listed=kept_in.is_listed if kept_in else False,
+        input_items=tuple((ItemId(new_uuid()), content) for content in new.contents) if new else (),
+        previous_response_id=new.previous_response_id if new else None,
+        instructions=chat.instructions,
+        request=chat.request,
+        is_background=chat.is_background,
+    )
+
+
+def _job(chat: ChatTurn, *, needs_title: bool) -> dict[str, Any]:
+    """What a background turn needs beside what its row and its items say; `chat_of` reads it."""
+    return {
+        "parameters": dict(chat.parameters),
+        "max_tokens": chat.max_tokens,
+        "request_id": chat.request_id,
+        "needs_title": needs_title,
+    }
+
+
+def _instructions(chat: ChatTurn) -> list[dict[str, Any]]:
+    return [{"role": "system", "content": chat.instructions}] if chat.instructions else []
+
+
+def _fixed_text(chat: ChatTurn) -> str:
+    """What stands in every prompt of the turn beside the conversation."""
+    tools = chat.parameters.get("tools")
+    return (orjson.dumps(tools).decode() if tools else "") + (chat.instructions or "")

@@ -1,218 +1,375 @@
-"""The use cases of a turn: begin, stop, and settle on every path."""
+"""The use cases of a turn: begin, join, follow, stop, and settle on every path."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
-from aws_lambda_powertools import Logger
 
-from parley.errors import ChatError, EngineFailed, StorageUnavailable
-from parley.ids import ItemId, ResponseId, UserId, new_uuid
-from parley.kit.postgres import Pool, transaction
+from parley.conversations.model import ItemQuery, ListedItem, Page
+from parley.errors import (
+    ChatError,
+    ConversationBusy,
+    IdempotencyKeyReused,
+    NotFound,
+    StorageUnavailable,
+)
+from parley.ids import ResponseId, UserId, new_uuid
+from parley.kit.postgres import Pool, transaction, transaction_for_all
 from parley.kit.telemetry import describe_error
-from parley.models.client import Engine
-from parley.models.model import Usage
-from parley.turns import store
-from parley.turns.log import LiveLog, ResponseLog
+from parley.turns.answer import Answer, taken_apart
+from parley.turns.follow import Followers, lost, open_followers
+from parley.turns.log import (
+    FLUSH_EVERY_S,
+    Checkpoint,
+    Claim,
+    LogCopy,
+    SaveCheckpoints,
+)
 from parley.turns.model import (
     ChatTurn,
     Outcome,
     Response,
     Status,
     StopReason,
-    outcome_of,
-    outcome_of_stop,
-    put_together,
+    StoredResponse,
+    error_of,
 )
-from parley.turns.record import Prompt, record_turn
-from parley.turns.turn import Turn
+from parley.turns.queue import turn_job
+from parley.turns.record import RECORD_WITHIN_S, Prompt, chat_of, record_turn, reopen_turn, unrecorded
+from parley.turns.store.responses import (
+    delete_response,
+    find_repeat,
+    get_receipt,
+    get_response,
+    list_input_contents,
+    list_input_items,
+    read_output,
+)
+from parley.turns.store.unsettled import save_checkpoints, take_turn
+from parley.turns.turn import Run, StageClock, Turn
+from parley.turns.work import TurnParts, Worker, engine_request, key_hash
 
-SETTLE_TRIES = 4
-SETTLE_RETRY_AFTER_S = 0.5
-# How long a caller of cancel waits for the turn to have settled; a process elsewhere sees the request within 400 ms.
+# How long a caller of cancel waits for the turn to have settled; a process elsewhere sees the request within 300 ms.
 CANCEL_WAIT_S = 5
-CANCEL_POLL_S = 0.2
+CANCEL_POLL_S = 0.1
+# How long after a turn was settled the end of its log may still be on its way.
+END_IS_LATE = timedelta(seconds=1)
 
 
 class Turns:
     """All turns of this process. A stored turn is a task of its own: its readers come and go."""
 
-    def __init__(
-        self, pool: Pool, engine: Engine, log: ResponseLog, logger: Logger, tasks: asyncio.TaskGroup, deadline_s: float
-    ) -> None:
-        self._pool = pool
-        self._engine = engine
-        self._log = log
-        self._logger = logger
+    def __init__(self, parts: TurnParts, followers: Followers, tasks: asyncio.TaskGroup) -> None:
+        self._parts = parts
+        self._pool = parts.pool
+        self._log = parts.log
+        self._worker = Worker(parts)
+        self._followers = followers
         self._tasks = tasks
-        self._deadline_s = deadline_s
-        self._live: dict[ResponseId, Turn] = {}
+        self._live: dict[ResponseId, Run] = {}
+        # Requests between the first word to the database and the start of their task.
+        self._beginning: set[asyncio.Task[Turn]] = set()
 
     async def begin(self, chat: ChatTurn) -> Turn:
-        """A turn whose engine has accepted the request; what the user said is stored by then.
+        """A turn whose engine has accepted the request, or one that is queued; what the user said is stored by then.
 
+        A request that came before (`chat.idempotency`) gets the turn it began then.
         Raises: what can still be told as an HTTP error: NotFound, ConversationBusy, ContextLengthExceeded,
-        StorageUnavailable before anything is stored; InvalidRequest, EngineUnavailable, EngineFailed from the engine.
+        IdempotencyKeyReused, StorageUnavailable before anything is stored; InvalidRequest, EngineUnavailable,
+        EngineFailed from the engine.
         """
-        response_id = ResponseId(new_uuid())
-        if chat.conversation is None:
-            prompt = Prompt(chat.messages, None)
-        else:
-            prompt = await record_turn(self._pool, self._engine, chat, chat.conversation, response_id)
-        turn = Turn(chat, response_id, prompt.record, self._deadline_s)
-        self._live[response_id] = turn
-        self._tasks.create_task(self._run(turn, _engine_request(chat, prompt)), name=f"turn-{response_id}")
+        if not chat.is_stored:
+            return await self._begin(chat)
+        # A client that leaves while its message is being stored has sent it all the same: the turn goes on.
+        task = asyncio.create_task(self._begin(chat))
+        self._beginning.add(task)
+        task.add_done_callback(self._has_begun)
+        return await asyncio.shield(task)
+
+    def _has_begun(self, task: asyncio.Task[Turn]) -> None:
+        self._beginning.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, ChatError):
+            self._parts.logger.error("turn_broke", extra=describe_error(error))
+
+    async def _begin(self, chat: ChatTurn) -> Turn:
+        clock = StageClock()
+        earlier = await self._find_repeat(chat)
+        if earlier is not None:
+            return earlier
         try:
-            await turn.begun.wait()
-        except asyncio.CancelledError:
-            if not turn.is_stored:
-                turn.stop(StopReason.ABANDONED)
-            raise
-        if turn.refusal is not None:
-            raise turn.refusal
+            prompt = await self._record(chat)
+        except ConversationBusy:
+            # The turn that is in the way may be that of the same request, which was a moment faster.
+            earlier = await self._find_repeat(chat)
+            if earlier is None:
+                raise
+            return earlier
+        clock.mark("record")
+        if chat.is_background:
+            return await self._enqueue(prompt)
+        earlier = await self._claim(chat, prompt.response)
+        if earlier is not None:
+            return earlier
+        return await self._start(Run(chat, Turn(prompt.response), self._parts.deadline_s, clock), prompt)
+
+    async def _record(self, chat: ChatTurn) -> Prompt:
+        response_id = ResponseId(new_uuid())
+        needs_storage = chat.input is not None and (chat.is_stored or chat.input.has_history)
+        if not needs_storage:
+            return unrecorded(chat, response_id)
+        return await record_turn(self._pool, self._parts.engine, chat, response_id)
+
+    async def _find_repeat(self, chat: ChatTurn) -> Turn | None:
+        """The stored turn that the same request began. Raises: IdempotencyKeyReused."""
+        again = chat.idempotency
+        if again is None or not chat.is_stored or not (again.key or again.is_retry):
+            return None
+        async with transaction(self._pool, chat.user_id, within_s=RECORD_WITHIN_S) as connection:
+            repeat = await find_repeat(connection, chat.user_id, again)
+            if repeat is None:
+                return None
+            items = await list_input_contents(connection, chat.user_id, repeat.response_id)
+        if repeat.request_hash != again.request_hash:
+            raise _key_reused()
+        turn = await self.find(chat.user_id, repeat.response_id)
+        turn.response = replace(turn.response, input_items=tuple(items))
+        return await self._joined(turn)
+
+    async def _claim(self, chat: ChatTurn, response: Response) -> Turn | None:
+        """The turn of the same request where it is not stored: it is known by its log. Raises: IdempotencyKeyReused."""
+        again = chat.idempotency
+        if again is None or again.key is None or chat.is_stored:
+            return None
+        try:
+            earlier = await self._log.claim(
+                chat.user_id, key_hash(again.key), Claim(response.response_id, again.request_hash)
+            )
+        except StorageUnavailable:
+            return None  # nobody can be asked: better two answers than none
+        if earlier is None:
+            return None
+        if earlier.request_hash != again.request_hash:
+            raise _key_reused()
+        run = self._live.get(earlier.response_id)
+        turn = run.turn if run else await self._followers.follow(unrecorded(chat, earlier.response_id).response)
+        return await self._joined(turn)
+
+    async def _joined(self, turn: Turn) -> Turn:
+        """Raises: the error that the turn began with, if it did."""
+        run = self._live.get(turn.response.response_id)
+        if run is not None:
+            await run.begun.wait()
+            if run.refusal is not None:
+                raise run.refusal
         return turn
 
-    async def cancel(self, user_id: UserId, response_id: ResponseId) -> Response:
+    async def _start(self, run: Run, prompt: Prompt) -> Turn:
+        turn = run.turn
+        self._live[turn.response.response_id] = run
+        if not run.is_kept:
+            turn.on_abandoned = lambda: run.stop(StopReason.ABANDONED)
+        self._tasks.create_task(self._work(run, prompt), name=f"turn-{turn.response.response_id}")
+        try:
+            await run.begun.wait()
+        except asyncio.CancelledError:
+            if turn.on_abandoned is not None:
+                turn.on_abandoned()
+            raise
+        if run.refusal is not None:
+            raise run.refusal
+        return turn
+
+    async def _enqueue(self, prompt: Prompt) -> Turn:
+        response = prompt.response
+        try:
+            await self._parts.queue.send(turn_job(response.user_id, response.response_id))
+        except StorageUnavailable as error:
+            await self._worker.settle_silent(response, 0, Outcome(Status.FAILED, None, error=error))
+            raise
+        return await self._followers.follow(response)
+
+    async def run_queued(self, user_id: UserId, response_id: ResponseId) -> None:
+        """Run a queued turn to its end; nothing when somebody else has taken it, or it is gone. Raises: StorageUnavailable."""
+        clock = StageClock()
+        async with transaction(self._pool, user_id) as connection:
+            queued = await take_turn(connection, user_id, response_id)
+        if queued is None:
+            return
+        clock.mark("take")
+        turn, epoch = Turn(queued.stored.response), queued.stored.lease_epoch
+        try:
+            chat = chat_of(queued, await self._parts.catalogue.get(turn.response.model))
+            prompt = await reopen_turn(self._pool, self._parts.engine, chat, queued)
+        except ChatError as error:
+            await self._worker.settle_silent(turn.response, epoch, Outcome(Status.FAILED, None, error=error))
+            return
+        run = Run(chat, turn, self._parts.deadline_s, clock, epoch)
+        self._live[response_id] = run
+        await self._work(run, prompt)
+
+    async def find(self, user_id: UserId, response_id: ResponseId) -> Turn:
+        """A stored turn, to be read from its beginning, whether it is over, runs here or runs elsewhere.
+
+        Raises: NotFound for an unknown or another user's response, StorageUnavailable.
+        """
+        run = self._live.get(response_id)
+        if run is not None and run.turn.response.user_id == user_id and run.turn.response.is_stored:
+            return run.turn
+        async with transaction(self._pool, user_id) as connection:
+            stored = await get_response(connection, user_id, response_id)
+        if not stored.status.is_settled:
+            return await self._followers.follow(stored.response)
+        return await self._replayed(stored)
+
+    async def _replayed(self, stored: StoredResponse) -> Turn:
+        """A settled turn by its log or, when that has expired, by what is stored of it."""
+        response = stored.response
+        turn = Turn(response)
+        with suppress(StorageUnavailable):
+            copy = await self._whole_log(stored)
+            if copy.outcome is not None:
+                turn.publish(copy.deltas)
+                turn.finish(_outcome_of(stored))
+                return turn
+        async with transaction(self._pool, response.user_id) as connection:
+            output = await read_output(connection, response.user_id, response.response_id)
+        turn.is_condensed = True
+        turn.publish(taken_apart(output))
+        turn.finish(_outcome_of(stored))
+        return turn
+
+    async def _whole_log(self, stored: StoredResponse) -> LogCopy:
+        """The log of a settled turn with its end, which is written a moment after the turn is settled."""
+        response = stored.response
+        copy = await self._log.read(response.user_id, response.response_id)
+        while copy.outcome is None and stored.settled_at and datetime.now(UTC) - stored.settled_at < END_IS_LATE:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            copy = await self._log.read(response.user_id, response.response_id)
+        return copy
+
+    async def get(self, user_id: UserId, response_id: ResponseId) -> StoredResponse:
+        """Raises: NotFound for an unknown or another user's response, StorageUnavailable."""
+        async with transaction(self._pool, user_id) as connection:
+            stored = await get_response(connection, user_id, response_id)
+            if not stored.status.is_settled:
+                return stored
+            output = await read_output(connection, user_id, response_id)
+        return replace(stored, output=tuple(output))
+
+    async def cancel(self, user_id: UserId, response_id: ResponseId) -> StoredResponse:
         """Stop the turn, whichever process it runs in, and give it as it is then; one that is over is left alone.
 
         Raises: NotFound for an unknown or another user's response, StorageUnavailable.
         """
-        response = await self._get_response(user_id, response_id)
-        if response.status is not Status.IN_PROGRESS:
-            return response
-        turn = self._live.get(response_id)
-        if turn is not None:
-            turn.stop(StopReason.CANCELLED)
+        stored = await self.get(user_id, response_id)
+        run = self._live.get(response_id)
+        if stored.status is Status.QUEUED:
+            outcome = Outcome(Status.CANCELLED, "stop")
+            if await self._worker.settle_silent(stored.response, stored.lease_epoch, outcome):
+                return await self.get(user_id, response_id)
+        if stored.status.is_settled:
+            return stored
+        if run is not None:
+            run.stop(StopReason.CANCELLED)
         else:
             await self._log.request_stop(user_id, response_id)
         with anyio.move_on_after(CANCEL_WAIT_S):
-            if turn is not None:
-                await turn.wait_for_end()
-            while (response := await self._get_response(user_id, response_id)).status is Status.IN_PROGRESS:  # noqa: ASYNC110
+            if run is not None:
+                await run.turn.wait_for_end()
+            while not (stored := await self.get(user_id, response_id)).status.is_settled:  # noqa: ASYNC110
                 await asyncio.sleep(CANCEL_POLL_S)
-        return response
+        return stored
+
+    async def delete(self, user_id: UserId, response_id: ResponseId) -> None:
+        """Raises: NotFound, ConversationBusy while it is being written, StorageUnavailable."""
+        async with transaction(self._pool, user_id) as connection:
+            await delete_response(connection, user_id, response_id)
+        with suppress(StorageUnavailable):  # then it expires by itself, and leads nowhere until then
+            await self._log.forget(user_id, response_id)
+
+    async def list_input_items(self, user_id: UserId, response_id: ResponseId, query: ItemQuery) -> Page[ListedItem]:
+        """The items that the response's request added. Raises: NotFound, StorageUnavailable."""
+        # One more than asked for tells whether there are more.
+        async with transaction(self._pool, user_id) as connection:
+            await get_response(connection, user_id, response_id)
+            found = await list_input_items(connection, user_id, response_id, replace(query, limit=query.limit + 1))
+        return Page(found[: query.limit], has_more=len(found) > query.limit)
+
+    async def count_input_tokens(self, chat: ChatTurn) -> int:
+        """Tokens of the whole prompt that `chat` would send; nothing is stored. Raises: what `begin` raises before that."""
+        assert chat.input is not None
+        prompt = await self._record(replace(chat, input=replace(chat.input, is_stored=False)))
+        return await self._parts.engine.count_prompt_tokens(engine_request(chat, prompt))
+
+    async def receipt(self, user_id: UserId, response_id: ResponseId) -> Mapping[str, Any]:
+        """What was done for a settled turn. Raises: NotFound, also while there is none yet, StorageUnavailable."""
+        async with transaction(self._pool, user_id) as connection:
+            receipt = await get_receipt(connection, user_id, response_id)
+        if receipt is None:
+            raise NotFound("This response has no receipt: it is not settled yet, or its process died.")
+        return receipt
 
     async def stop_all(self, reason: StopReason) -> None:
         """Stop every turn of this process and wait until each has settled."""
-        turns = list(self._live.values())
-        for turn in turns:
-            turn.stop(reason)
-        for turn in turns:
-            await turn.wait_for_end()
+        if self._beginning:
+            await asyncio.wait(self._beginning)
+        runs = list(self._live.values())
+        for run in runs:
+            run.stop(reason)
+        for run in runs:
+            await run.turn.wait_for_end()
 
-    async def _get_response(self, user_id: UserId, response_id: ResponseId) -> Response:
-        async with transaction(self._pool, user_id) as connection:
-            return await store.get_response(connection, user_id, response_id)
-
-    async def _run(self, turn: Turn, request: dict[str, Any]) -> None:
-        """The one path on which every turn ends."""
-        log = self._open_log(turn)
-        outcome = Outcome(Status.FAILED, None, error=EngineFailed("The answer could not be written."))
-        is_settled = False
+    async def _work(self, run: Run, prompt: Prompt) -> None:
         try:
-            outcome = await self._generate(turn, request, log)
-            outcome = await self._with_usage(turn, request, outcome)
-            is_settled = await self._settle(turn, outcome)
-        except Exception as error:  # noqa: BLE001 -- a task is a process edge: one turn's bug must not end the others
-            self._logger.error("turn_broke", extra={"turn_id": str(turn.response_id), **describe_error(error)})
+            await self._worker.work(run, prompt)
         finally:
-            if log is not None:
-                self._log.close(log, is_settled=is_settled)
-            del self._live[turn.response_id]
-            turn.finish(outcome)
+            del self._live[run.turn.response.response_id]
 
-    def _open_log(self, turn: Turn) -> LiveLog | None:
-        if not turn.is_stored:
-            return None
-        return self._log.open(turn.chat.user_id, turn.response_id, lambda: turn.stop(StopReason.CANCELLED))
-
-    async def _generate(self, turn: Turn, request: dict[str, Any], log: LiveLog | None) -> Outcome:
-        try:
-            with turn.scope:
-                async with self._engine.stream_chat(request) as batches, aclosing(batches):
-                    turn.begun.set()
-                    async for deltas in batches:
-                        turn.publish(deltas)
-                        if log is not None:
-                            log.append(deltas)
-                return outcome_of(turn.deltas)
-            return outcome_of_stop(turn.stop_reason or StopReason.DEADLINE)
-        except ChatError as error:
-            self._logger.warning("engine_failed", extra={"turn_id": str(turn.response_id), **describe_error(error)})
-            status = Status.INCOMPLETE if turn.deltas else Status.FAILED
-            return Outcome(status, None, error=error)
-
-    async def _with_usage(self, turn: Turn, request: dict[str, Any], outcome: Outcome) -> Outcome:
-        """Engines report usage at the end of a stream only: what was cut off is counted by their tokenizer."""
-        if outcome.usage is not None or outcome.status is Status.FAILED:
-            return outcome
-        answer = put_together(turn.deltas)
-        model = turn.chat.model.name
-        try:
-            completion_tokens = await self._engine.count_tokens(model, answer.reasoning + answer.text)
-            prompt_tokens = await self._engine.count_prompt_tokens(request)
-        except ChatError:  # the engine is gone: every chunk it sent was at least one token
-            completion_tokens, prompt_tokens = sum(delta.is_shown for delta in turn.deltas), 0
-        return replace(outcome, usage=Usage(prompt_tokens, completion_tokens))
-
-    async def _settle(self, turn: Turn, outcome: Outcome) -> bool:
-        """Store how the turn ended. A database that is away is tried again; then the sweeper settles it from the log."""
-        if turn.record is None:
-            return True
-        for attempt in range(SETTLE_TRIES):
+    async def look_up(self, response: Response) -> tuple[Outcome, Answer] | None:
+        """How a turn that another process runs stands, where its log does not tell. Raises: StorageUnavailable."""
+        if response.is_stored:
             try:
-                await self._settle_once(turn, outcome, turn.record.output_item_id)
-            except StorageUnavailable:
-                await asyncio.sleep(SETTLE_RETRY_AFTER_S * 2**attempt)
-            else:
-                return True
-        self._logger.error("turn_not_settled", extra={"turn_id": str(turn.response_id)})
-        return False
-
-    async def _settle_once(self, turn: Turn, outcome: Outcome, output_item_id: ItemId) -> None:
-        user_id = turn.chat.user_id
-        contents = put_together(turn.deltas).contents() if outcome.status is not Status.FAILED else ()
-        item_ids = item_ids_for(output_item_id, len(contents))
-        async with transaction(self._pool, user_id) as connection:
-            await store.settle_turn(
-                connection,
-                user_id,
-                turn.response_id,
-                outcome,
-                model=turn.chat.model.name,
-                item_ids=item_ids,
-                contents=contents,
-            )
+                stored = await self.get(response.user_id, response.response_id)
+            except NotFound:  # deleted meanwhile
+                return lost(), Answer()
+            return (_outcome_of(stored), Answer(stored.output)) if stored.status.is_settled else None
+        return None if await self._log.is_alive(response.user_id, response.response_id) else (lost(), Answer())
 
 
-def item_ids_for(output_item_id: ItemId, count: int) -> list[ItemId]:
-    """The ids of an answer's items: the first was promised when the turn began."""
-    return [output_item_id, *(ItemId(new_uuid()) for _ in range(count - 1))][:count]
+def _outcome_of(stored: StoredResponse) -> Outcome:
+    return Outcome(stored.status, stored.finish_reason, stored.usage, error_of(stored.error_code))
 
 
-def _engine_request(chat: ChatTurn, prompt: Prompt) -> dict[str, Any]:
-    return {
-        **chat.parameters,
-        "model": chat.model.name,
-        "messages": prompt.messages,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "max_tokens": chat.answer_tokens if prompt.room_tokens is None else min(chat.answer_tokens, prompt.room_tokens),
-    }
+def _key_reused() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused("This Idempotency-Key came with another request before: use a new key.")
 
 
 @asynccontextmanager
-async def open_turns(
-    pool: Pool, engine: Engine, log: ResponseLog, logger: Logger, deadline_s: float
-) -> AsyncGenerator[Turns]:
+async def open_turns(parts: TurnParts) -> AsyncGenerator[Turns]:
     """The turns of a process. Leaving stops and settles those that still run: a deployment loses nothing."""
-    async with asyncio.TaskGroup() as tasks:
-        turns = Turns(pool, engine, log, logger, tasks, deadline_s)
+
+    async def look_up(response: Response) -> tuple[Outcome, Answer] | None:
+        return await turns.look_up(response)
+
+    async with open_followers(parts.log, look_up, parts.logger) as followers, asyncio.TaskGroup() as tasks:
+        turns = Turns(parts, followers, tasks)
         try:
             yield turns
         finally:
             with anyio.CancelScope(shield=True):
                 await turns.stop_all(StopReason.SHUTDOWN)
+
+
+def checkpoints_in(pool: Pool) -> SaveCheckpoints:
+    """Where the log of a process puts the text of its turns while Valkey is away."""
+
+    async def save(rows: Sequence[Checkpoint]) -> None:
+        async with transaction_for_all(pool) as connection:
+            await save_checkpoints(connection, rows)
+
+    return save

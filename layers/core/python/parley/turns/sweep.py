@@ -1,16 +1,29 @@
-"""Turns whose process died: found, and settled once from what their log holds."""
+"""Turns whose process died: found, and settled once from what their log holds, or run again where nothing was said yet."""
+
+from collections.abc import Sequence
+from contextlib import suppress
 
 from aws_lambda_powertools import Logger
 
-from parley.errors import EngineFailed
+from parley.conversations.model import item_type
+from parley.errors import StorageUnavailable
 from parley.ids import ResponseId
 from parley.kit.postgres import Pool, transaction_for_all
-from parley.turns import store
+from parley.models.model import Delta
+from parley.turns.answer import Answer, item_ids_for, put_together
+from parley.turns.entries import LogCopy, decode_deltas, entry_fields
+from parley.turns.follow import lost, rest_of
 from parley.turns.log import FLUSH_EVERY_S, HEARTBEAT_EVERY, ResponseLog
-from parley.turns.model import Outcome, Status, put_together
-from parley.turns.service import item_ids_for
+from parley.turns.model import Outcome
+from parley.turns.queue import JobQueue, turn_job
+from parley.turns.store.turn import Settlement, settle_turn
+from parley.turns.store.unsettled import UnsettledTurn, list_unsettled, list_waiting, queue_again
 
 SWEEP_EVERY_S = 3
+# A background turn is tried three times in all. Its lease moves on when it is taken (1, 3, 5) and when it is queued again.
+LAST_LEASE = 5
+# A background turn that nobody has taken for so long was lost on its way.
+WAITS_AT_MOST_S = 15 * 60
 
 
 class Sweeper:
@@ -18,36 +31,78 @@ class Sweeper:
     no sign of life: after a restart of Valkey the living have written theirs again by then.
     """
 
-    def __init__(self, jobs_pool: Pool, log: ResponseLog, logger: Logger) -> None:
+    def __init__(self, jobs_pool: Pool, log: ResponseLog, queue: JobQueue, logger: Logger) -> None:
         self._pool = jobs_pool
         self._log = log
+        self._queue = queue
         self._logger = logger
-        self._suspects: set[ResponseId] = set()
+        self._suspects: set[tuple[ResponseId, int]] = set()
 
     async def sweep(self) -> int:
-        """How many turns were settled. Call it every `SWEEP_EVERY_S`. Raises: StorageUnavailable; then nothing was judged."""
-        async with transaction_for_all(self._pool) as connection:
-            unsettled = await store.list_unsettled(connection, older_than_s=HEARTBEAT_EVERY * FLUSH_EVERY_S)
-        silent = [turn for turn in unsettled if not await self._log.is_alive(turn.user_id, turn.response_id)]
-        abandoned = [turn for turn in silent if turn.response_id in self._suspects]
-        self._suspects = {turn.response_id for turn in silent}
-        return sum([await self._settle(turn) for turn in abandoned])
+        """How many turns were settled or queued again. Call it every `SWEEP_EVERY_S`.
 
-    async def _settle(self, turn: store.UnsettledTurn) -> bool:
-        answer = put_together(await self._log.read(turn.user_id, turn.response_id))
-        has_output = bool(answer.text or answer.tool_calls)
-        contents = answer.contents() if has_output else ()
-        error = EngineFailed("The server stopped while it wrote this answer. What it had written is kept.")
+        Raises: StorageUnavailable; what was not judged then is judged the next time.
+        """
         async with transaction_for_all(self._pool) as connection:
-            is_settled = await store.settle_turn(
+            unsettled = await list_unsettled(connection, older_than_s=HEARTBEAT_EVERY * FLUSH_EVERY_S)
+            waiting = await list_waiting(connection, longer_than_s=WAITS_AT_MOST_S)
+        silent = [turn for turn in unsettled if not await self._log.is_alive(turn.user_id, turn.response_id)]
+        abandoned = [turn for turn in silent if (turn.response_id, turn.lease_epoch) in self._suspects]
+        self._suspects = {(turn.response_id, turn.lease_epoch) for turn in silent}
+        return sum([await self._resolve(turn) for turn in [*abandoned, *waiting]])
+
+    async def _resolve(self, turn: UnsettledTurn) -> bool:
+        copy = await self._log.read(turn.user_id, turn.response_id)
+        has_spoken = copy.deltas or copy.outcome or turn.checkpoint
+        if turn.is_background and not has_spoken and turn.lease_epoch < LAST_LEASE:
+            return await self._queue_again(turn)
+        return await self._settle(turn, copy)
+
+    async def _queue_again(self, turn: UnsettledTurn) -> bool:
+        """Nobody has heard a word of it yet, so nobody can tell that it is told anew."""
+        async with transaction_for_all(self._pool) as connection:
+            is_queued = await queue_again(connection, turn)
+        if is_queued:
+            self._logger.warning("abandoned_turn_queued_again", extra={"turn_id": str(turn.response_id)})
+            await self._queue.send(turn_job(turn.user_id, turn.response_id))
+        return is_queued
+
+    async def _settle(self, turn: UnsettledTurn, copy: LogCopy) -> bool:
+        answer, rest = _what_is_left(copy, turn.checkpoint)
+        # Where only the database was away at its end, the log tells how the turn ended.
+        outcome = copy.outcome or lost()
+        async with transaction_for_all(self._pool) as connection:
+            is_settled = await settle_turn(
                 connection,
-                turn.user_id,
-                turn.response_id,
-                Outcome(Status.INCOMPLETE, None, error=error),
-                model=turn.model,
-                item_ids=item_ids_for(turn.output_item_id, len(contents)),
-                contents=contents,
+                Settlement(
+                    turn.user_id,
+                    turn.response_id,
+                    turn.model,
+                    turn.lease_epoch,
+                    outcome,
+                    item_ids_for(turn.output_item_id, [item_type(each) for each in answer.contents]),
+                    answer.contents,
+                ),
             )
         if is_settled:
             self._logger.warning("abandoned_turn_settled", extra={"turn_id": str(turn.response_id)})
+        if is_settled and copy.outcome is None:
+            await self._end_log(turn, copy, rest, outcome)
         return is_settled
+
+    async def _end_log(self, turn: UnsettledTurn, copy: LogCopy, rest: Sequence[Delta], outcome: Outcome) -> None:
+        """Under the next lease, so that the process that held this one writes nothing more, should it thaw."""
+        entry_id, fields = f"{turn.lease_epoch + 1}-1", entry_fields(len(copy.deltas), rest, outcome)
+        with suppress(StorageUnavailable):  # who follows the turn asks the database
+            await self._log.end(turn.user_id, turn.response_id, entry_id, fields)
+
+
+def _what_is_left(copy: LogCopy, checkpoint: Sequence[object] | None) -> tuple[Answer, list[Delta]]:
+    """The longer of what the log and the checkpoint hold, and what the log lacks of it."""
+    logged = put_together(copy.deltas)
+    if checkpoint is None:
+        return logged, []
+    saved = put_together(decode_deltas(checkpoint))
+    if len(saved.text) + len(saved.reasoning) <= len(logged.text) + len(logged.reasoning):
+        return logged, []
+    return saved, rest_of(saved, copy.deltas)

@@ -1,61 +1,52 @@
-"""A running turn, seen by the task that works on it and by the readers that follow it."""
+"""A turn as its readers see it, and as the task that works on it does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 
 from parley.errors import ChatError
-from parley.ids import ResponseId
-from parley.models.model import Delta
-from parley.turns.model import ChatTurn, Outcome, Record, StopReason
+from parley.models.model import Delta, Usage
+from parley.turns.model import ChatTurn, Outcome, Response, StopReason
+
+# In characters. No answer is as long: an engine that says more is stopped, which bounds a turn's memory, log and row.
+ANSWER_LIMIT = 2_000_000
+# What a reader that is late gets at a time: it bounds what is encoded, and held for a slow client, in one piece.
+BATCH_LIMIT = 500
 
 
 class Turn:
-    """What a turn has said so far, and how it ended. One task publishes; any number of readers follow at their own pace."""
+    """What a turn has said so far, and how it ended. One task publishes; any number of readers follow at their own pace.
+
+    The task is the one that runs the turn, or one that follows its log from another process. `deltas` are those that a reader
+    is shown. `is_condensed`: the events themselves are not kept any more, and `deltas` only add up to the same answer.
+    `on_abandoned` is called when a reader leaves.
+    """
 
     __slots__ = (
+        "__weakref__",
         "_changes",
         "_ended",
         "_loop",
-        "began_at",
-        "begun",
-        "chat",
         "deltas",
+        "is_condensed",
+        "on_abandoned",
         "outcome",
-        "record",
-        "response_id",
-        "scope",
-        "stop_reason",
+        "response",
     )
 
-    def __init__(self, chat: ChatTurn, response_id: ResponseId, record: Record | None, deadline_s: float) -> None:
-        self.chat = chat
-        self.response_id = response_id
-        self.record = record
-        self.began_at = datetime.now(UTC)
+    def __init__(self, response: Response) -> None:
+        self.response = response
         self.deltas: list[Delta] = []
         self.outcome: Outcome | None = None
-        self.stop_reason: StopReason | None = None
-        # Leaving this scope early is how a turn stops: for a deadline, a request, a shutdown, or for want of readers.
-        self.scope = anyio.CancelScope(deadline=anyio.current_time() + deadline_s)
-        # Set once the engine has accepted the request, or the turn is over.
-        self.begun = asyncio.Event()
+        self.is_condensed = False
+        self.on_abandoned: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._changes: list[asyncio.Future[None]] = []
         self._ended = asyncio.Event()
-
-    @property
-    def is_stored(self) -> bool:
-        return self.record is not None
-
-    @property
-    def refusal(self) -> ChatError | None:
-        """Why nothing was generated; it can still be told as a plain HTTP error."""
-        return self.outcome.error if self.outcome and not self.deltas else None
 
     def publish(self, deltas: Sequence[Delta]) -> None:
         self.deltas.extend(deltas)
@@ -63,15 +54,8 @@ class Turn:
 
     def finish(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        self.begun.set()
         self._ended.set()
         self._wake()
-
-    def stop(self, reason: StopReason) -> None:
-        """Abort the engine. The first reason counts; after the end it changes nothing."""
-        if self.stop_reason is None and self.outcome is None:
-            self.stop_reason = reason
-            self.scope.cancel()
 
     async def wait_for_end(self) -> None:
         await self._ended.wait()
@@ -95,7 +79,7 @@ class Turn:
 class TurnReader:
     """Follows one turn: `async with reader`, then `async for deltas in reader`, an empty batch when nothing came for `idle_s`.
 
-    Closing it ends a turn of which nothing is stored, for nobody could ever see the rest; a stored turn goes on.
+    Closing it ends a turn of which nothing is kept, for nobody could ever see the rest; a stored turn goes on.
     """
 
     def __init__(self, turn: Turn, idle_s: float) -> None:
@@ -115,14 +99,14 @@ class TurnReader:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if not self._turn.is_stored:
-            self._turn.stop(StopReason.ABANDONED)
+        if self._turn.on_abandoned is not None:
+            self._turn.on_abandoned()
 
     async def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
         turn, seen = self._turn, 0
         while True:
             if seen < len(turn.deltas):
-                batch = turn.deltas[seen:]
+                batch = turn.deltas[seen : seen + BATCH_LIMIT]
                 seen += len(batch)
                 yield batch
             elif turn.outcome is not None:
@@ -140,3 +124,96 @@ class TurnReader:
         if rest_s <= 0 and self._change is not None and not self._change.done():
             self._change.set_result(None)
         self._timer = self._loop.call_later(rest_s if rest_s > 0 else self._idle_s, self._end_idle_wait)
+
+
+class StageClock:
+    """When a turn passed each of its stages, by the monotonic clock."""
+
+    __slots__ = ("_marks",)
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[str, float]] = [("", monotonic())]
+
+    def mark(self, stage: str) -> None:
+        """The stage is over now."""
+        self._marks.append((stage, monotonic()))
+
+    def stages_ms(self) -> dict[str, float]:
+        """How long each stage took, in their order."""
+        return {
+            stage: round((end_s - start_s) * 1000, 1)
+            for (_, start_s), (stage, end_s) in zip(self._marks, self._marks[1:], strict=False)
+        }
+
+
+class Run:
+    """The work on a turn in the process that does it: how it is stopped, and what only its end will tell."""
+
+    __slots__ = (
+        "_size",
+        "begun",
+        "chat",
+        "clock",
+        "finish_reason",
+        "lease_epoch",
+        "scope",
+        "stop_reason",
+        "turn",
+        "usage",
+    )
+
+    def __init__(self, chat: ChatTurn, turn: Turn, deadline_s: float, clock: StageClock, lease_epoch: int = 1) -> None:
+        self.chat = chat
+        self.turn = turn
+        self.clock = clock
+        self.lease_epoch = lease_epoch
+        self.stop_reason: StopReason | None = None
+        # Leaving this scope early is how a turn stops: for a deadline, a request, a shutdown, or for want of readers.
+        self.scope = anyio.CancelScope(deadline=anyio.current_time() + deadline_s)
+        # Set once the engine has accepted the request, or the turn is over.
+        self.begun = asyncio.Event()
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self._size = 0
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the turn outlives its readers: it is stored, or may be asked for again by its key."""
+        again = self.chat.idempotency
+        return self.turn.response.is_stored or (again is not None and again.key is not None)
+
+    @property
+    def refusal(self) -> ChatError | None:
+        """Why nothing was generated; it can still be told as a plain HTTP error."""
+        outcome = self.turn.outcome
+        return outcome.error if outcome and not self.turn.deltas else None
+
+    def take_in(self, deltas: Sequence[Delta]) -> None:
+        """Publish what the engine said; its last words, which no reader is shown, are kept for the outcome."""
+        shown: list[Delta] = []
+        for delta in deltas:
+            if delta.is_shown:
+                shown.append(delta)
+                self._size += _size_of(delta)
+            self.finish_reason = delta.finish_reason or self.finish_reason
+            self.usage = delta.usage or self.usage
+        if shown:
+            if not self.turn.deltas:
+                self.clock.mark("first_token")
+            self.turn.publish(shown)
+        if self._size > ANSWER_LIMIT:
+            self.stop(StopReason.TOO_LONG)
+
+    def stop(self, reason: StopReason) -> None:
+        """Abort the engine. The first reason counts; after the end it changes nothing."""
+        if self.stop_reason is None and self.turn.outcome is None:
+            self.stop_reason = reason
+            self.scope.cancel()
+
+
+def _size_of(delta: Delta) -> int:
+    size = len(delta.text) + len(delta.reasoning)
+    for piece in delta.tool_calls:
+        function: Mapping[str, Any] = piece.get("function") or {}
+        size += len(function.get("arguments") or "")
+    return size

@@ -10,10 +10,11 @@ from parley.models.client import open_engine
 from parley.models.service import Catalogue
 from parley.settings import ChatSettings
 from parley.turns.log import open_response_log
-from parley.turns.service import Turns, open_turns
+from parley.turns.service import TurnParts, Turns, checkpoints_in, open_turns
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
 from parley.wiring.engine_key import with_engine_key
+from parley.wiring.queue import open_queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,21 @@ async def open_chat(settings: ChatSettings, logger: Logger) -> AsyncGenerator[Ch
     async with (
         open_database(settings) as pool,
         open_cache(settings) as valkey,
-        open_response_log(valkey, logger) as log,
+        open_response_log(valkey, logger, settings.response_log_kept_s, checkpoints_in(pool)) as log,
+        open_queue(settings) as queue,
         with_engine_key(settings) as engine_settings,
         open_engine(engine_settings) as engine,
-        open_turns(pool, engine, log, logger, settings.turn_deadline_s) as turns,
     ):
-        yield Chat(Catalogue(engine), turns, settings.message_limit_bytes)
+        catalogue = Catalogue(engine)
+        parts = TurnParts(
+            pool,
+            catalogue,
+            engine,
+            log,
+            queue,
+            logger,
+            deadline_s=settings.turn_deadline_s,
+            makes_titles=settings.titles == "engine",
+        )
+        async with open_turns(parts) as turns:
+            yield Chat(catalogue, turns, settings.message_limit_bytes)

@@ -7,31 +7,56 @@ from dataclasses import dataclass
 from aws_lambda_powertools import Logger
 
 from parley.kit.postgres import Pool
+from parley.models.client import open_engine
+from parley.models.service import Catalogue
 from parley.settings import JobsSettings
 from parley.turns.log import ResponseLog, open_response_log
+from parley.turns.queue import JobQueue
+from parley.turns.service import TurnParts, Turns, checkpoints_in, open_turns
 from parley.turns.sweep import Sweeper
+from parley.turns.titles import Titles
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
+from parley.wiring.engine_key import with_engine_key
+from parley.wiring.queue import open_queue
 
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """The jobs function's parts."""
+    """The jobs function's parts. `pool` sees the turns of all users; `turns` and `titles` act for one."""
 
     pool: Pool
     log: ResponseLog
+    queue: JobQueue
     logger: Logger
+    turns: Turns
+    titles: Titles
 
     def new_sweeper(self) -> Sweeper:
         """One that suspects nobody yet."""
-        return Sweeper(self.pool, self.log, self.logger)
+        return Sweeper(self.pool, self.log, self.queue, self.logger)
 
 
 @asynccontextmanager
 async def open_jobs(settings: JobsSettings, logger: Logger) -> AsyncGenerator[Jobs]:
     async with (
         open_database(settings) as pool,
+        open_database(settings, settings.app_database_url) as app_pool,
         open_cache(settings) as valkey,
-        open_response_log(valkey, logger) as log,
+        open_response_log(valkey, logger, settings.response_log_kept_s, checkpoints_in(app_pool)) as log,
+        open_queue(settings) as queue,
+        with_engine_key(settings) as engine_settings,
+        open_engine(engine_settings) as engine,
     ):
-        yield Jobs(pool, log, logger)
+        parts = TurnParts(
+            app_pool,
+            Catalogue(engine),
+            engine,
+            log,
+            queue,
+            logger,
+            deadline_s=settings.turn_deadline_s,
+            makes_titles=settings.titles == "engine",
+        )
+        async with open_turns(parts) as turns:
+            yield Jobs(pool, log, queue, logger, turns, Titles(app_pool, engine, logger))

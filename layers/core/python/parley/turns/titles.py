@@ -1,0 +1,91 @@
+"""Titles: after its first turn the engine names a conversation, unless somebody has named it meanwhile."""
+
+from contextlib import aclosing
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from parley.conversations.model import TITLE_LIMIT, Message, Role, title_of
+from parley.errors import ChatError
+from parley.ids import ConversationId, UserId
+from parley.kit.postgres import Pool, transaction
+from parley.kit.telemetry import describe_error
+from parley.models.client import Engine
+from parley.models.model import Delta
+from parley.turns.answer import put_together
+from parley.turns.store.titles import Opening, read_opening, replace_title
+
+# The beginning of a message tells what it is about. In characters.
+_SHOWN_LIMIT = 1000
+_TITLE_TOKENS = 24
+_INSTRUCTION = (
+    "Name the conversation above: answer with a title of at most six words in the language of the conversation, "
+    "and with nothing else."
+)
+_QUOTES = "\"'`*_ \u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+
+
+class Titles:
+    """Gives titles with the model that answered."""
+
+    def __init__(self, pool: Pool, engine: Engine, logger: Logger) -> None:
+        self._pool = pool
+        self._engine = engine
+        self._logger = logger
+
+    async def give_title(self, user_id: UserId, conversation_id: ConversationId) -> None:
+        """Replace the title that was made of the first message; any other title is somebody's own, and stays.
+
+        An engine that is away or talks nonsense leaves the title as it is: there is one. Raises: StorageUnavailable.
+        """
+        async with transaction(self._pool, user_id) as connection:
+            opening = await read_opening(connection, user_id, conversation_id)
+        if opening is None or opening.title is None or opening.title != title_of(opening.said):
+            return
+        try:
+            title = await self._ask(opening)
+        except ChatError as error:
+            details = {"conversation_id": str(conversation_id), **describe_error(error)}
+            self._logger.warning("title_not_given", extra=details)
+            return
+        if title is not None:
+            async with transaction(self._pool, user_id) as connection:
+                await replace_title(connection, user_id, conversation_id, opening.title, title)
+
+    async def _ask(self, opening: Opening) -> str | None:
+        """Raises: ChatError of the engine."""
+        deltas: list[Delta] = []
+        async with self._engine.stream_chat(_request(opening)) as batches, aclosing(batches):
+            async for batch in batches:
+                deltas.extend(batch)
+        is_whole = any(delta.finish_reason == "stop" for delta in deltas)
+        return clean_title(put_together(deltas).text) if is_whole else None
+
+
+def clean_title(answer: str) -> str | None:
+    """The title in what an engine answered; None where there is none in it, or it is no title but a speech."""
+    line = next((each for each in answer.splitlines() if each.strip()), "")
+    line = "".join(each for each in line if each.isprintable()).lstrip("# ").strip(_QUOTES)
+    head, colon, rest = line.partition(":")
+    if colon and head.strip(_QUOTES).lower() == "title":
+        line = rest.strip(_QUOTES)
+    line = " ".join(line.removesuffix(".").split())
+    is_title = any(each.isalnum() for each in line) and len(line) <= TITLE_LIMIT and not line.startswith("<")
+    return line if is_title else None
+
+
+def _request(opening: Opening) -> dict[str, Any]:
+    said = [_beginning(opening, role) for role in (Role.USER, Role.ASSISTANT)]
+    return {
+        "model": opening.model,
+        "messages": [{"role": "user", "content": "\n\n---\n\n".join([*filter(None, said), _INSTRUCTION])}],
+        "max_tokens": _TITLE_TOKENS,
+        "temperature": 0,
+        "stream": True,
+    }
+
+
+def _beginning(opening: Opening, role: Role) -> str:
+    """Of the first that somebody said."""
+    texts = (each.text.strip() for each in opening.said if isinstance(each, Message) and each.role is role)
+    return next(filter(None, texts), "")[:_SHOWN_LIMIT]

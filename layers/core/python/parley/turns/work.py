@@ -1,0 +1,182 @@
+"""The work on a turn, from the engine's first word to its settlement: one path on which every turn ends."""
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from time import monotonic
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from parley.conversations.model import item_type
+from parley.errors import ChatError, EngineFailed, StorageUnavailable
+from parley.kit.postgres import Pool, single_statements
+from parley.kit.telemetry import describe_error
+from parley.models.client import Engine
+from parley.models.model import Usage
+from parley.models.service import Catalogue
+from parley.turns.answer import Answer, item_ids_for, put_together
+from parley.turns.entries import entry_fields
+from parley.turns.log import ResponseLog
+from parley.turns.model import ChatTurn, Outcome, Response, Status, StopReason, outcome_of, outcome_of_stop
+from parley.turns.queue import JobQueue, title_job
+from parley.turns.receipt import receipt_of
+from parley.turns.record import Prompt
+from parley.turns.store.turn import Settlement, settle_turn
+from parley.turns.turn import Run
+
+# How long a database that is away is waited for, by pauses that grow; a function's timeout leaves 30 s after its deadline.
+SETTLE_WITHIN_S = 20
+SETTLE_RETRY_AFTER_S = 0.25
+SETTLE_RETRY_AT_LEAST_EVERY_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TurnParts:
+    """What turns are made with. `deadline_s`: how long one may take; `makes_titles`: whether a first turn leads to a title."""
+
+    pool: Pool
+    catalogue: Catalogue
+    engine: Engine
+    log: ResponseLog
+    queue: JobQueue
+    logger: Logger
+    deadline_s: float
+    makes_titles: bool = False
+
+
+class Worker:
+    """Works on turns: asks the engine, settles, and sees to what a turn leads to."""
+
+    def __init__(self, parts: TurnParts) -> None:
+        self._pool = parts.pool
+        self._engine = parts.engine
+        self._log = parts.log
+        self._queue = parts.queue
+        self._logger = parts.logger
+        self._makes_titles = parts.makes_titles
+
+    async def work(self, run: Run, prompt: Prompt) -> None:
+        """Work on the turn to its end, whichever it is; it is settled before its readers hear of the end."""
+        log = self._log.open(run) if run.is_kept else None
+        request = engine_request(run.chat, prompt)
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._generate(run, request)
+            outcome = await self._with_usage(run, request, outcome)
+            await self._settle(run, prompt, outcome)
+            # Not after its end, for Lambda freezes the process then.
+            await self._follow_up(run, prompt, outcome)
+        except Exception as error:  # noqa: BLE001 -- a task is a process edge: one turn's bug must not end the others
+            self._logger.error("turn_broke", extra={"turn_id": _id_of(run), **describe_error(error)})
+        finally:
+            if log is not None:
+                # Without an outcome of its own the turn is left to the sweeper.
+                self._log.close(log, None if run.stop_reason is StopReason.LEASE_LOST else outcome)
+            run.turn.finish(outcome or _broken())
+            run.begun.set()
+
+    async def settle_silent(self, response: Response, lease_epoch: int, outcome: Outcome) -> bool:
+        """Settle a turn of which nothing was said; False when it was settled or taken meanwhile. Raises: StorageUnavailable."""
+        async with single_statements(self._pool) as connection:
+            is_settled = await settle_turn(connection, _settlement(response, lease_epoch, outcome, Answer()))
+        if is_settled:
+            entry_id, fields = f"{lease_epoch + 1}-1", entry_fields(0, (), outcome)
+            with suppress(StorageUnavailable):  # who follows the turn asks the database
+                await self._log.end(response.user_id, response.response_id, entry_id, fields)
+        return is_settled
+
+    async def _generate(self, run: Run, request: dict[str, Any]) -> Outcome:
+        try:
+            with run.scope:
+                async with self._engine.stream_chat(request) as batches, aclosing(batches):
+                    run.clock.mark("accepted")
+                    run.begun.set()
+                    async for deltas in batches:
+                        run.take_in(deltas)
+                return outcome_of(run.finish_reason, run.usage)
+            return outcome_of_stop(run.stop_reason or StopReason.DEADLINE)
+        except ChatError as error:
+            self._logger.warning("engine_failed", extra={"turn_id": _id_of(run), **describe_error(error)})
+            return Outcome(Status.INCOMPLETE if run.turn.deltas else Status.FAILED, None, error=error)
+        finally:
+            run.clock.mark("generated")
+
+    async def _with_usage(self, run: Run, request: dict[str, Any], outcome: Outcome) -> Outcome:
+        """Engines report usage at the end of a stream only: what was cut off is counted by their tokenizer."""
+        if outcome.usage is not None or outcome.status is Status.FAILED or run.stop_reason is StopReason.LEASE_LOST:
+            return outcome
+        answer = put_together(run.turn.deltas)
+        model = run.chat.model.name
+        try:
+            completion_tokens = await self._engine.count_tokens(model, answer.reasoning + answer.text)
+            prompt_tokens = await self._engine.count_prompt_tokens(request)
+        except ChatError:  # the engine is gone: every chunk it sent was at least one token
+            completion_tokens, prompt_tokens = len(run.turn.deltas), 0
+        return replace(outcome, usage=Usage(prompt_tokens, completion_tokens))
+
+    async def _settle(self, run: Run, prompt: Prompt, outcome: Outcome) -> None:
+        """Store how the turn ended. A database that is away is tried again; then the sweeper settles it from the log."""
+        response = run.turn.response
+        if not response.is_stored:
+            return
+        settlement = _settlement(response, run.lease_epoch, outcome, put_together(run.turn.deltas))
+        settlement = replace(settlement, receipt=receipt_of(run, prompt, outcome))
+        give_up_s = monotonic() + SETTLE_WITHIN_S
+        pause_s = SETTLE_RETRY_AFTER_S
+        while True:
+            try:
+                async with single_statements(self._pool) as connection:
+                    is_settled = await settle_turn(connection, settlement)
+            except StorageUnavailable:
+                if monotonic() + pause_s > give_up_s:
+                    break
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, SETTLE_RETRY_AT_LEAST_EVERY_S)
+            else:
+                if not is_settled:
+                    self._logger.warning("turn_settled_elsewhere", extra={"turn_id": _id_of(run)})
+                return
+        self._logger.error("turn_not_settled", extra={"turn_id": _id_of(run)})
+
+    async def _follow_up(self, run: Run, prompt: Prompt, outcome: Outcome) -> None:
+        """What a turn leads to: a title after the first of a conversation, a key given back when it said nothing."""
+        response, again = run.turn.response, run.chat.idempotency
+        is_titled = self._makes_titles and prompt.needs_title and outcome.status is Status.COMPLETED
+        with suppress(StorageUnavailable):
+            if is_titled and response.conversation_id is not None:
+                await self._queue.send(title_job(response.user_id, response.conversation_id))
+            if outcome.status is Status.FAILED and not response.is_stored and again and again.key:
+                await self._log.release(response.user_id, key_hash(again.key))
+
+
+def engine_request(chat: ChatTurn, prompt: Prompt) -> dict[str, Any]:
+    """What the engine is sent."""
+    return {
+        **chat.parameters,
+        "model": chat.model.name,
+        "messages": prompt.messages,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": chat.answer_tokens if prompt.room_tokens is None else min(chat.answer_tokens, prompt.room_tokens),
+    }
+
+
+def key_hash(key: str) -> str:
+    """An idempotency key as part of a key in Valkey."""
+    return sha256(key.encode()).hexdigest()
+
+
+def _settlement(response: Response, lease_epoch: int, outcome: Outcome, answer: Answer) -> Settlement:
+    contents = answer.items(broke_off=outcome.error is not None)
+    item_ids = item_ids_for(response.output_item_id, [item_type(each) for each in contents])
+    return Settlement(response.user_id, response.response_id, response.model, lease_epoch, outcome, item_ids, contents)
+
+
+def _broken() -> Outcome:
+    return Outcome(Status.FAILED, None, error=EngineFailed("The answer could not be written."))
+
+
+def _id_of(run: Run) -> str:
+    return str(run.turn.response.response_id)
