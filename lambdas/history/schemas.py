@@ -224,7 +224,7 @@ def to_items(bodies: Sequence[ItemBody], limit_bytes: int) -> list[NewItem]:
         if _size_bytes(item.content) > limit_bytes:
             raise RequestTooLarge(f"An item holds at most {limit_bytes} bytes of text.", param=param)
         if isinstance(item.content, Message) and item.content.role is Role.USER and not item.content.text.strip():
-            raise InvalidRequest("A message of the user is empty.", param=f"{param}.content")
+            raise InvalidRequest("A message of the user is empty.", param=param)
     return items
 
 

@@ -259,6 +259,8 @@ class _Batch:
                 log.written, log.is_ended, log.acknowledged = count, is_end, entry_id
 
         self._add(log, on_answer, "XADD", log.key("log"), *options, entry_id, *fields)
+        if log.written == 0:  # a new stream, which would stay for ever
+            self._add(log, _ignore, "EXPIRE", log.key("log"), UNSETTLED_KEPT_FOR_S)
         if is_end:
             self._add(log, _ignore, "EXPIRE", log.key("log"), self._kept_for_s)
             self._add(log, _ignore, "DEL", log.key("alive"), log.key("stop"))

@@ -56,8 +56,9 @@ from parley.turns.work import TurnParts, Worker, engine_request, key_hash
 # How long a caller of cancel waits for the turn to have settled; a process elsewhere sees the request within 300 ms.
 CANCEL_WAIT_S = 5
 CANCEL_POLL_S = 0.1
-# How long after a turn was settled the end of its log may still be on its way.
+# How long after a turn was settled the end of its log may still be on its way, by the clock of the database and by ours.
 END_IS_LATE = timedelta(seconds=1)
+END_IS_LATE_FLUSHES = 8
 
 
 class Turns:
@@ -246,11 +247,12 @@ class Turns:
     async def _whole_log(self, stored: StoredResponse) -> LogCopy:
         """The log of a settled turn with its end, which is written a moment after the turn is settled."""
         response = stored.response
-        copy = await self._log.read(response.user_id, response.response_id)
-        while copy.outcome is None and stored.settled_at and datetime.now(UTC) - stored.settled_at < END_IS_LATE:
-            await asyncio.sleep(FLUSH_EVERY_S)
+        for _ in range(END_IS_LATE_FLUSHES):
             copy = await self._log.read(response.user_id, response.response_id)
-        return copy
+            if copy.outcome is not None or not _is_recent(stored):
+                return copy
+            await asyncio.sleep(FLUSH_EVERY_S)
+        return await self._log.read(response.user_id, response.response_id)
 
     async def get(self, user_id: UserId, response_id: ResponseId) -> StoredResponse:
         """Raises: NotFound for an unknown or another user's response, StorageUnavailable."""
@@ -343,6 +345,10 @@ class Turns:
 
 def _outcome_of(stored: StoredResponse) -> Outcome:
     return Outcome(stored.status, stored.finish_reason, stored.usage, error_of(stored.error_code))
+
+
+def _is_recent(stored: StoredResponse) -> bool:
+    return stored.settled_at is not None and abs(datetime.now(UTC) - stored.settled_at) < END_IS_LATE
 
 
 def _key_reused() -> IdempotencyKeyReused:

@@ -59,11 +59,15 @@ class UnsettledTurn:
 
 
 async def list_unsettled(connection: Connection, older_than_s: float, limit: int = 500) -> list[UnsettledTurn]:
-    """Turns of all users that are in progress and began longer ago than that; for the role `parley_jobs`."""
+    """Turns of all users that are in progress and began longer ago than that; for the role `parley_jobs`.
+
+    What began in the future did so by a clock that is wrong, and may be of any age.
+    """
     cursor = await connection.execute(
         """
         SELECT user_id, response_id, output_item_id, model, lease_epoch, is_background, checkpoint FROM responses
-        WHERE status = 'in_progress' AND created_at < now() - make_interval(secs => %s)
+        WHERE status = 'in_progress'
+            AND (created_at < now() - make_interval(secs => %s) OR created_at > now() + interval '5 seconds')
         ORDER BY created_at
         LIMIT %s
         """,
