@@ -3,6 +3,7 @@ import { render } from "preact";
 import { sessionState, startSession } from "./auth/session";
 import { learn, refresh, titleOf } from "./conversations/list";
 import { online } from "./kit/network";
+import { onTold } from "./kit/tabs";
 import { loadModels } from "./models";
 import { openId, rereadAddress } from "./router";
 import { text } from "./text";
@@ -44,6 +45,15 @@ if (root) {
   render(<App />, root);
 }
 
+/** Another tab has asked something: who looks at it here sees the answer as it comes. */
+function catchUpWith(id: string): void {
+  if (sessionState.value !== "in") return;
+  if (document.hidden) refreshedAt = 0;
+  else if (openId.value === id) reloadCurrent();
+  else void learn(id);
+}
+
+onTold(catchUpWith);
 document.addEventListener("visibilitychange", catchUp);
 window.addEventListener("focus", catchUp);
 online.subscribe((isOnline) => {

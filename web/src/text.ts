@@ -135,6 +135,8 @@ export const text = {
     thinking: "Thinking",
     inProgress: "This answer is still being written",
     reconnecting: "The connection was lost. The answer goes on; reconnecting",
+    again: "The message has not got through yet. Trying again",
+    thought: "Thought",
     copy: "Copy",
     copied: "Copied",
     copyFailed: "The browser refused to copy.",
@@ -160,12 +162,15 @@ export const text = {
 
   outcome: {
     stopped: "You stopped this answer.",
-    length: "The answer reached the longest length allowed.",
+    length: "The answer reached the longest length or time allowed.",
     blocked: "This answer was withheld by the safety rules. Asking in other words may help.",
     incomplete: "The answer was cut off before its end.",
+    incompleteEmpty: "The answer was cut off before its first word.",
     failed: "Something went wrong while this answer was being written.",
+    unanswered: "No answer came to this message.",
     goOn: "Continue",
-    goOnPrompt: "Please continue.",
+    /** What the model is asked then, in the reader's name. */
+    continueAnswer: "Continue exactly where you stopped.",
     editMessage: "Edit message",
   },
 

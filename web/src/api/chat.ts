@@ -1,6 +1,6 @@
 /** The chat function's calls. */
-import { ApiError, call, callJson } from "./http";
-import { readChunks, readEvents } from "./sse";
+import { callJson } from "./http";
+import { cut, streamEvents } from "./stream";
 import type { WireChunk, WireModel, WirePage } from "./wire";
 
 export interface Question {
@@ -16,22 +16,19 @@ export async function listModels(): Promise<readonly WireModel[]> {
   return page.data;
 }
 
-/** Asks, and yields the answer's chunks up to the server's end mark. Raises: ApiError, with code "network" where the stream was cut. */
-export async function* streamAnswer(question: Question): AsyncGenerator<WireChunk> {
-  const answer = await call("/v1/chat/completions", { method: "POST", body: bodyOf(question) });
-  if (!answer.body) throw new ApiError(0, "network", "no body");
-  const events = readEvents(readChunks(answer.body));
-  for (;;) {
-    const event = await events.next().catch((error: unknown) => {
-      throw new ApiError(0, "network", String(error));
-    });
-    if (event.done) throw new ApiError(0, "network", "the stream ended early");
-    if (event.value === "[DONE]") break;
-    const chunk = JSON.parse(event.value) as WireChunk;
+/**
+ * Asks, and yields the answer's chunks up to the server's end mark. Asked again under the same key, the same question is
+ * given the same answer. Raises: ApiError, with code "network" where the stream was cut.
+ */
+export async function* streamAnswer(question: Question, idempotencyKey: string): AsyncGenerator<WireChunk> {
+  const options = { method: "POST", body: bodyOf(question), idempotencyKey } as const;
+  for await (const data of streamEvents("/v1/chat/completions", options)) {
+    if (data === "[DONE]") return;
+    const chunk = JSON.parse(data) as WireChunk;
     yield chunk;
-    if (chunk.error) break;
+    if (chunk.error) return;
   }
-  await events.return(undefined);
+  throw cut("the stream ended early");
 }
 
 function bodyOf(question: Question): unknown {
@@ -43,9 +40,4 @@ function bodyOf(question: Question): unknown {
     stream_options: { include_usage: true },
     ...(question.replacesItemId ? { replaces_item_id: question.replacesItemId } : {}),
   };
-}
-
-/** Asks the server to stop an answer; what it has said so far is kept. */
-export async function cancelResponse(responseId: string): Promise<void> {
-  await callJson(`/v1/responses/${responseId}/cancel`, { method: "POST" });
 }

@@ -19,6 +19,8 @@ export interface Call {
   readonly method?: "GET" | "POST" | "DELETE";
   readonly body?: unknown;
   readonly signal?: AbortSignal;
+  /** Sent again under the same key, a request is done once. */
+  readonly idempotencyKey?: string;
 }
 
 /** Raises: ApiError, also where the network is down. A rejected token is renewed once. */
@@ -56,6 +58,7 @@ function init(options: Call, token: string): RequestInit {
   const headers: Record<string, string> = { authorization: `Bearer ${token}` };
   const request: RequestInit = { method: options.method ?? "GET", headers, cache: "no-store" };
   if (options.signal) request.signal = options.signal;
+  if (options.idempotencyKey) headers["idempotency-key"] = options.idempotencyKey;
   if (options.body !== undefined) {
     headers["content-type"] = "application/json";
     request.body = JSON.stringify(options.body);

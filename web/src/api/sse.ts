@@ -1,4 +1,4 @@
-/** Server-sent events from a byte stream (WHATWG HTML, section 9.2.6), as far as a chat stream uses them. */
+/** Server-sent events from a byte stream (WHATWG HTML, section 9.2.6), as far as answers use them. */
 
 /** Yields the data of each event. Comments, names and ids are dropped; an event cut off by the end of the stream is dropped too. */
 export async function* readEvents(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

@@ -27,7 +27,7 @@ export interface WireError {
 
 export interface WireResponse {
   readonly id: string;
-  readonly status: "completed" | "in_progress" | "cancelled" | "incomplete" | "failed";
+  readonly status: "queued" | "in_progress" | "completed" | "cancelled" | "incomplete" | "failed";
   readonly model?: string | null;
   readonly finish_reason?: string | null;
   readonly error?: WireError | null;
@@ -36,12 +36,20 @@ export interface WireResponse {
   readonly completed_at?: number | null;
 }
 
+export interface WirePart {
+  readonly type: string;
+  readonly text?: string;
+}
+
+/** What stands in a conversation: messages and reasoning, and types the page passes over. */
 export interface WireItem {
   readonly id: string;
   readonly type: string;
   readonly status: "completed" | "in_progress" | "incomplete";
-  readonly role: "user" | "assistant" | "system" | "developer" | "tool";
-  readonly content: readonly { readonly type: string; readonly text?: string }[];
+  /** Messages alone have one. */
+  readonly role?: "user" | "assistant" | "system" | "developer" | "tool";
+  /** Messages and reasoning have it. */
+  readonly content?: readonly WirePart[] | null;
   readonly created_at: number;
   readonly response?: WireResponse | null;
 }
@@ -77,9 +85,29 @@ export interface WireChunk {
   readonly model?: string;
   readonly status?: string;
   readonly choices?: readonly {
-    readonly delta?: { readonly content?: string | null };
+    readonly delta?: { readonly content?: string | null; readonly reasoning_content?: string | null };
     readonly finish_reason?: string | null;
   }[];
   readonly usage?: WireUsage | null;
   readonly error?: WireError;
+}
+
+/** A response as its own route has it, with what it said. */
+export interface WireAnswer {
+  readonly id: string;
+  readonly status: "queued" | "in_progress" | "completed" | "cancelled" | "incomplete" | "failed";
+  readonly model?: string | null;
+  readonly output?: readonly { readonly type: string; readonly content?: readonly WirePart[] | null }[];
+  readonly incomplete_details?: { readonly reason?: string | null } | null;
+  readonly usage?: WireUsage | null;
+  readonly created_at?: number | null;
+  readonly completed_at?: number | null;
+}
+
+/** An event of a response's stream, numbered from 0: the same number is the same event at every replay. */
+export interface WireEvent {
+  readonly type: string;
+  readonly sequence_number: number;
+  readonly delta?: string;
+  readonly response?: WireAnswer;
 }

@@ -1,15 +1,16 @@
 /** What the column shows: messages, and the answer being written. Pure but for the signals a live answer carries. */
 import { type Signal, signal } from "@preact/signals";
-import type { WireItem, WireResponse, WireUsage } from "../api/wire";
+import type { WireAnswer, WireItem, WirePart, WireResponse, WireUsage } from "../api/wire";
 
 /** How an answer ended. */
 export type Outcome = "done" | "stopped" | "length" | "blocked" | "incomplete" | "failed";
 
-/** "resumed": the page was not there when it began, and waits for the whole. */
-export type LivePhase = "thinking" | "writing" | "reconnecting" | "resumed";
+/** "again": the question did not get through yet. "resumed": the page was not there when the answer began. */
+export type LivePhase = "thinking" | "writing" | "again" | "reconnecting" | "resumed";
 
 export interface Live {
   readonly text: Signal<string>;
+  readonly thought: Signal<string>;
   readonly phase: Signal<LivePhase>;
   readonly stopping: Signal<boolean>;
   /** null until the server named it. */
@@ -27,6 +28,10 @@ export interface Message {
   readonly id: string | null;
   readonly role: "user" | "assistant";
   readonly text: string;
+  /** What a model thought before it spoke. */
+  readonly thought: string;
+  /** The response that wrote it, all of whose items are one answer; null for what no response wrote. */
+  readonly responseId: string | null;
   /** ms */
   readonly at: number;
   readonly outcome: Outcome;
@@ -44,7 +49,10 @@ function nextKey(): string {
   return `local-${count}`;
 }
 
-const blank = { id: null, outcome: "done", model: null, usage: null, tookMs: null, live: null } as const;
+const blank: Omit<Message, "key" | "role" | "text" | "at"> = {
+  ...{ id: null, thought: "", responseId: null, model: null, usage: null, tookMs: null, live: null },
+  outcome: "done",
+};
 
 export function userMessage(text: string, at: number): Message {
   return { ...blank, key: nextKey(), role: "user", text, at };
@@ -55,27 +63,65 @@ export function liveAnswer(model: string | null, at: number): Message {
 }
 
 export function newLive(phase: LivePhase, responseId: string | null): Live {
-  return { text: signal(""), phase: signal(phase), stopping: signal(false), responseId: signal(responseId) };
+  return {
+    ...{ text: signal(""), thought: signal(""), phase: signal(phase) },
+    ...{ stopping: signal(false), responseId: signal(responseId) },
+  };
+}
+
+/** Items of a page, newest first as sent, as messages, oldest first. */
+export function toMessages(items: readonly WireItem[]): Message[] {
+  return joinAnswers(items.map(fromItem).filter((message) => message !== null)).reverse();
+}
+
+/** Makes one message of what one response said in several items; of messages newest first. */
+function joinAnswers(messages: readonly Message[]): Message[] {
+  const joined: Message[] = [];
+  for (const message of messages) {
+    const later = joined.at(-1);
+    const whole = later ? joinAnswer(message, later) : null;
+    if (whole) joined[joined.length - 1] = whole;
+    else joined.push(message);
+  }
+  return joined;
+}
+
+/** The answer of which these are two parts in this order; null where they are not of one. */
+export function joinAnswer(earlier: Message, later: Message): Message | null {
+  if (earlier.responseId === null || earlier.responseId !== later.responseId) return null;
+  return { ...later, text: earlier.text + later.text, thought: earlier.thought + later.thought };
 }
 
 /** An item of the server as a message; null for what the column does not show. */
 export function fromItem(item: WireItem): Message | null {
-  if (item.type !== "message" || (item.role !== "user" && item.role !== "assistant")) return null;
-  const words = item.content.map((part) => part.text ?? "").join("");
+  const role = roleOf(item);
+  if (!role) return null;
+  const said = textOf(item.content);
   const response = item.response ?? null;
-  const running = item.status === "in_progress";
-  const live = running ? newLive("resumed", response?.id ?? null) : null;
-  if (live) live.text.value = words;
+  const isThought = item.type === "reasoning";
   return {
-    ...{ key: item.id, id: item.id, role: item.role, text: words, at: item.created_at * 1000, live },
-    outcome: item.role === "user" ? "done" : outcomeOf(item.status, response),
+    ...{ key: item.id, id: item.id, role, at: item.created_at * 1000 },
+    ...{ text: isThought ? "" : said, thought: isThought ? said : "" },
+    live: item.status === "in_progress" ? newLive("resumed", response?.id ?? null) : null,
+    responseId: role === "user" ? null : (response?.id ?? null),
+    outcome: role === "user" ? "done" : outcomeOf(response?.status ?? item.status, response?.finish_reason),
     model: response?.model ?? null,
     usage: usageOf(response?.usage),
     tookMs: tookMs(response),
   };
 }
 
-function tookMs(response: WireResponse | null): number | null {
+function roleOf(item: WireItem): Message["role"] | null {
+  if (item.type === "reasoning") return "assistant";
+  if (item.type !== "message") return null;
+  return item.role === "user" || item.role === "assistant" ? item.role : null;
+}
+
+function textOf(parts: readonly WirePart[] | null | undefined): string {
+  return (parts ?? []).map((part) => part.text ?? "").join("");
+}
+
+function tookMs(response: WireResponse | WireAnswer | null): number | null {
   if (!response?.completed_at || !response.created_at) return null;
   return (response.completed_at - response.created_at) * 1000;
 }
@@ -87,17 +133,26 @@ export function usageOf(usage: WireUsage | null | undefined): Usage | null {
   return read === null && written === null ? null : { read, written };
 }
 
-function outcomeOf(status: WireItem["status"], response: WireResponse | null): Outcome {
-  if (response?.status === "cancelled") return "stopped";
-  if (response?.status === "failed") return "failed";
-  const ended = endedBy(response?.finish_reason);
-  if (ended !== "done") return ended;
-  return status === "incomplete" || response?.status === "incomplete" ? "incomplete" : "done";
+function outcomeOf(status: WireAnswer["status"], reason: string | null | undefined): Outcome {
+  if (status === "cancelled") return "stopped";
+  if (status === "failed") return "failed";
+  const ended = endedBy(reason);
+  return ended === "done" && status === "incomplete" ? "incomplete" : ended;
 }
 
-/** What a finish reason means for the reader. */
+/** What a finish reason means for the reader, in the words of either of OpenAI's APIs. */
 export function endedBy(finishReason: string | null | undefined): Outcome {
-  if (finishReason === "length") return "length";
+  if (finishReason === "length" || finishReason === "max_output_tokens") return "length";
   if (finishReason === "content_filter") return "blocked";
   return "done";
+}
+
+/** What a response that is over says of the answer. */
+export function fromAnswer(answer: WireAnswer): Pick<Message, "outcome" | "model" | "usage" | "tookMs"> {
+  return {
+    outcome: outcomeOf(answer.status, answer.incomplete_details?.reason),
+    model: answer.model ?? null,
+    usage: usageOf(answer.usage),
+    tookMs: tookMs(answer),
+  };
 }

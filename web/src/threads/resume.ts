@@ -1,75 +1,82 @@
 /**
- * Follows an answer that this page does not receive as a stream: after a reload, a lost connection, or one begun on
- * another device. It asks the server every now and then until the answer is settled.
+ * Follows an answer that this page does not receive from its own question: after a reload, a lost connection, or one begun
+ * on another device or tab.
  */
 import * as api from "../api/conversations";
-import type { WireItem } from "../api/wire";
-import { fromItem } from "./message";
+import { ApiError } from "../api/http";
+import { streamResponse } from "../api/responses";
+import { pause } from "../kit/pause";
+import { readToEnd } from "./follow";
+import { fromAnswer, type Message, toMessages } from "./message";
+import { Pen } from "./pen";
+import type { Replay } from "./replay";
 import type { Thread } from "./thread";
 
-const firstMs = 700;
-const longestMs = 4000;
+const firstMs = 400;
+const longestMs = 8000;
+// Items that one answer may have: reasoning, text, calls.
+const newestCount = 20;
 const following = new WeakSet<Thread>();
 
-/** Ends when the answer is settled or gone; one follower a thread. */
+/** Ends when the thread's live answer is settled or gone; one follower a thread. */
 export async function followAnswer(thread: Thread): Promise<void> {
-  if (following.has(thread)) return;
+  const message = thread.live.value;
+  if (!message || following.has(thread)) return;
   following.add(thread);
   try {
-    let waitMs = firstMs;
-    while (thread.live.value && !(await poll(thread))) {
-      await pause(waitMs);
-      waitMs = Math.min(longestMs, waitMs * 1.3);
-    }
+    const replay = await followMessage(thread, message);
+    if (replay) settle(thread, message.key, replay);
   } finally {
     following.delete(thread);
   }
 }
 
-/** Asks once. True when there is nothing more to follow. */
-async function poll(thread: Thread): Promise<boolean> {
+async function followMessage(thread: Thread, message: Message): Promise<Replay | null> {
+  const { live } = message;
+  const responseId = live?.responseId.value;
+  if (!live || !responseId) return null;
+  const pen = new Pen(live);
+  const replay = await readToEnd(
+    {
+      open: (after) => streamResponse(responseId, after),
+      isOver: () => isOver(thread, message.key, responseId),
+      wait: (failures) => pause(waitMs(failures)),
+    },
+    {
+      show: ({ text, thought }) => pen.write(text, thought),
+      wait: () => {
+        live.phase.value = "reconnecting";
+      },
+    },
+  );
+  pen.flush();
+  return replay;
+}
+
+function waitMs(failures: number): number {
+  // Half of it by chance: those whom one failure threw out do not come back at once.
+  return Math.min(longestMs, firstMs * 2 ** failures) * (0.5 + Math.random() / 2);
+}
+
+function settle(thread: Thread, key: string, replay: Replay): void {
+  const { end, text, thought } = replay;
+  if (end) thread.replace(key, (message) => ({ ...message, ...fromAnswer(end), text, thought, live: null }));
+}
+
+/** Looks into the conversation. True where the answer is settled, which is shown then, or gone with its message. */
+async function isOver(thread: Thread, key: string, responseId: string): Promise<boolean> {
   const id = thread.id.value;
-  const live = thread.live.value;
-  if (!id || !live?.live) return true;
-  const page = await api.listItems(id, 4, null).catch(() => null);
-  if (!page) return false;
-  const item = page.data.find((entry) => (live.id ? entry.id === live.id : entry.role === "assistant"));
-  if (!item) return forgetAnswer(thread, live.key);
-  return settle(thread, live.key, item);
-}
-
-function settle(thread: Thread, key: string, item: WireItem): boolean {
-  const message = fromItem(item);
-  if (!message) return forgetAnswer(thread, key);
-  if (message.live) {
-    showPart(thread, message.text, message.live.responseId.value);
-    return false;
+  if (!id) return true;
+  try {
+    const page = await api.listItems(id, newestCount, null);
+    const found = toMessages(page.data).find((message) => message.responseId === responseId);
+    if (found?.live) return false;
+    if (found) thread.replace(key, () => ({ ...found, key }));
+    else thread.forget(key, page.data[0]?.role === "user");
+    return true;
+  } catch (error) {
+    const gone = error instanceof ApiError && error.status === 404;
+    if (gone) thread.forget(key, false);
+    return gone;
   }
-  thread.replace(key, () => ({ ...message, key }));
-  return true;
-}
-
-function showPart(thread: Thread, words: string, responseId: string | null): void {
-  const live = thread.live.value?.live;
-  if (!live) return;
-  live.responseId.value ??= responseId;
-  if (words.length > live.text.value.length) live.text.value = words;
-}
-
-function forgetAnswer(thread: Thread, key: string): true {
-  thread.messages.value = thread.messages.value.filter((message) => message.key !== key);
-  return true;
-}
-
-/** Waits, but not longer than it takes to be online or looked at again. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    window.addEventListener("online", done);
-    function done(): void {
-      clearTimeout(timer);
-      window.removeEventListener("online", done);
-      resolve();
-    }
-  });
 }

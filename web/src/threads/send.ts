@@ -1,16 +1,29 @@
 /** Sends a message and receives its answer. Nothing typed is lost: what fails before the server took it goes back to the box. */
-import { streamAnswer } from "../api/chat";
+import { type Question, streamAnswer } from "../api/chat";
 import * as api from "../api/conversations";
 import { ApiError } from "../api/http";
 import type { WireChunk } from "../api/wire";
 import * as list from "../conversations/list";
-import { markUnread } from "../conversations/unread";
-import { Painter } from "../kit/paint";
+import { pause } from "../kit/pause";
+import { tellTabs } from "../kit/tabs";
 import { chosenModel, modelToAsk } from "../models";
 import { addressOf, openId } from "../router";
-import { endedBy, fromItem, type Live, liveAnswer, type Message, type Outcome, usageOf, userMessage } from "./message";
+import { noteEnd } from "./end";
+import { loadThread } from "./load";
+import {
+  endedBy,
+  type Live,
+  liveAnswer,
+  type Message,
+  type Outcome,
+  toMessages,
+  usageOf,
+  userMessage,
+} from "./message";
+import { Pen } from "./pen";
 import { problemOf } from "./problem";
 import { followAnswer } from "./resume";
+import { waitBeforeRetry } from "./retry";
 import { stopWanted } from "./stop";
 import type { Thread } from "./thread";
 
@@ -24,7 +37,7 @@ export async function send(thread: Thread, words: string, replaced: Message | nu
   } catch (error) {
     await turn.recover(error);
   }
-  turn.leave();
+  noteEnd(thread);
 }
 
 class Turn {
@@ -32,9 +45,10 @@ class Turn {
   readonly #user: Message;
   readonly #answer: Message;
   readonly #live: Live;
-  readonly #painter: Painter;
+  readonly #pen: Pen;
   readonly #startedAt = performance.now();
-  #received = "";
+  #text = "";
+  #thought = "";
   #accepted = false;
   #created = false;
   #outcome: Outcome = "done";
@@ -50,31 +64,67 @@ class Turn {
     this.#answer = liveAnswer(chosenModel.value, Date.now());
     // liveAnswer always carries one.
     this.#live = this.#answer.live as Live;
-    this.#painter = new Painter(() => {
-      this.#live.text.value = this.#received;
-    });
+    this.#pen = new Pen(this.#live);
   }
 
   show(): void {
-    const { thread, replaced } = this;
-    const at = replaced ? this.#before.findIndex((message) => message.key === replaced.key) : -1;
-    const kept = at >= 0 ? this.#before.slice(0, at) : this.#before;
+    const { thread } = this;
     thread.problem.value = null;
-    thread.messages.value = [...kept, this.#user, this.#answer];
+    thread.unanswered.value = false;
+    thread.messages.value = [...this.#kept(), this.#user, this.#answer];
     if (thread.id.value) list.touch(thread.id.value);
+  }
+
+  /** What stays of the conversation when this question takes its place. */
+  #kept(): readonly Message[] {
+    const at = this.#before.findIndex((message) => message.key === this.replaced?.key);
+    return at >= 0 ? this.#before.slice(0, at) : this.#before;
   }
 
   async ask(): Promise<void> {
     const model = await modelToAsk();
-    const conversationId = this.thread.id.value ?? (await this.#create());
-    const question = {
-      conversationId,
-      text: this.words,
-      model,
-      replacesItemId: this.replaced?.id ?? null,
-    };
-    for await (const chunk of streamAnswer(question)) this.#take(chunk);
+    const conversationId = this.thread.id.value ?? (await this.#patiently(() => this.#create()));
+    const replacesItemId = this.replaced?.id ?? null;
+    let question: Question = { conversationId, text: this.words, model, replacesItemId };
+    await this.#patiently(async (isRetry) => {
+      // A try that failed may have left the question there without an answer: it is asked again in its own place.
+      const left = isRetry ? await this.#leftQuestion() : null;
+      if (left?.id) question = { ...question, replacesItemId: left.id };
+      for await (const chunk of streamAnswer(question, this.#keyFor(question))) this.#take(chunk);
+    });
     this.#finish();
+  }
+
+  /** Does it again where that may help, as long as the server has not taken the question and the reader does not stop it. */
+  async #patiently<T>(work: (isRetry: boolean) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await work(tries > 1);
+      } catch (error) {
+        const waitMs = this.#accepted || this.#live.stopping.value ? null : waitBeforeRetry(error, tries);
+        if (waitMs === null) throw error;
+        this.#live.phase.value = "again";
+        await Promise.race([pause(waitMs), this.#stopped()]);
+        if (this.#live.stopping.value) throw error;
+      }
+    }
+  }
+
+  #stopped(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#live.stopping.subscribe((stopping) => {
+        if (stopping) resolve();
+      });
+    });
+  }
+
+  /** The same for the same question until the server has taken it, also where the reader sends it again by hand. */
+  #keyFor(wanted: Question): string {
+    const question = JSON.stringify(wanted);
+    const { unsent } = this.thread;
+    const key = unsent?.question === question ? unsent.key : crypto.randomUUID();
+    this.thread.unsent = { question, key };
+    return key;
   }
 
   async #create(): Promise<string> {
@@ -93,68 +143,96 @@ class Turn {
 
   #take(chunk: WireChunk): void {
     if (!this.#accepted) this.#accept(chunk);
-    if (chunk.error) {
-      this.#outcome = chunk.error.code === "content_filter" ? "blocked" : "failed";
-      return;
-    }
     const choice = chunk.choices?.[0];
-    if (choice?.delta?.content) this.#write(choice.delta.content);
-    if (choice?.finish_reason) this.#outcome = endedBy(choice.finish_reason);
-    if (chunk.status === "cancelled") this.#outcome = "stopped";
-    if (chunk.status === "incomplete" && this.#outcome === "done") this.#outcome = "incomplete";
+    this.#write(choice?.delta?.content ?? "", choice?.delta?.reasoning_content ?? "");
+    this.#outcome = this.#outcomeAfter(chunk);
     if (chunk.model) this.#settled = { ...this.#settled, model: chunk.model };
     const usage = usageOf(chunk.usage);
     if (usage) this.#settled = { ...this.#settled, usage };
+  }
+
+  #outcomeAfter(chunk: WireChunk): Outcome {
+    if (chunk.error?.code === "content_filter") return "blocked";
+    // As the server keeps it: what broke off after its first word is incomplete.
+    if (chunk.error) return this.#text || this.#thought ? "incomplete" : "failed";
+    if (chunk.status === "cancelled") return "stopped";
+    const ended = endedBy(chunk.choices?.[0]?.finish_reason);
+    if (ended !== "done") return ended;
+    return chunk.status === "incomplete" ? "incomplete" : this.#outcome;
   }
 
   /** The first chunk: the server has the question, and names it and the answer. */
   #accept(chunk: WireChunk): void {
     const { thread } = this;
     this.#accepted = true;
-    this.#live.responseId.value = chunk.response_id ?? null;
+    thread.unsent = null;
+    const responseId = chunk.response_id ?? null;
+    this.#live.responseId.value = responseId;
     const userId = chunk.item_ids?.at(-1) ?? null;
     const answerId = chunk.output_item_id ?? null;
     thread.replace(this.#user.key, (message) => ({ ...message, id: userId }));
-    thread.replace(this.#answer.key, (message) => ({ ...message, id: answerId }));
+    thread.replace(this.#answer.key, (message) => ({ ...message, id: answerId, responseId }));
     stopWanted(thread);
+    if (thread.id.value) tellTabs(thread.id.value);
   }
 
-  #write(words: string): void {
-    this.#received += words;
-    if (this.#live.phase.value === "thinking") this.#live.phase.value = "writing";
-    this.#painter.request();
+  #write(words: string, thought: string): void {
+    if (!words && !thought) return;
+    this.#text += words;
+    this.#thought += thought;
+    this.#pen.write(this.#text, this.#thought);
   }
 
   #finish(): void {
-    this.#painter.flush();
-    const stopped = this.#live.stopping.value && this.#outcome === "done";
+    this.#pen.flush();
     const settled: Partial<Message> = {
-      ...{ text: this.#received, live: null, tookMs: performance.now() - this.#startedAt, at: Date.now() },
-      ...{ outcome: stopped ? "stopped" : this.#outcome, ...this.#settled },
+      ...{ text: this.#text, thought: this.#thought, live: null, outcome: this.#outcome },
+      ...{ tookMs: performance.now() - this.#startedAt, at: Date.now(), ...this.#settled },
     };
     this.thread.replace(this.#answer.key, (message) => ({ ...message, ...settled }));
   }
 
-  /** After a failure: the answer goes on without us, or the text goes back to the box. */
+  /** After a failure: the answer goes on without us, the question stands there unanswered, or the text goes back to the box. */
   async recover(error: unknown): Promise<void> {
-    const cut = error instanceof ApiError && error.code === "network";
-    this.#painter.flush();
-    if (this.#accepted || (cut && (await this.#reachedServer()))) {
+    this.#pen.flush();
+    if (this.#accepted && this.#live.responseId.value) {
       this.#live.phase.value = "reconnecting";
       await followAnswer(this.thread);
-    } else {
-      await this.#giveBack(error);
+      return;
     }
+    const stored = await this.#storedQuestion();
+    if (stored) await this.#showStored(stored);
+    else await this.#giveBack(error);
   }
 
-  /** Whether the question is stored although no answer came: then sending it again would ask twice. */
-  async #reachedServer(): Promise<boolean> {
+  /** The question as the server keeps it, where it does: then giving it back would ask twice. */
+  async #storedQuestion(): Promise<Message | null> {
+    const [question] = await this.#newest();
+    return question ?? null;
+  }
+
+  /** The same, where nothing was said to it and nothing will be. */
+  async #leftQuestion(): Promise<Message | null> {
+    const [question, answer] = await this.#newest();
+    return question && !answer ? question : null;
+  }
+
+  /** This question and what was said to it, as far as the server has them. */
+  async #newest(): Promise<readonly Message[]> {
     const id = this.thread.id.value;
-    const page = id && navigator.onLine ? await api.listItems(id, 2, null).catch(() => null) : null;
-    const user = page?.data.find((item) => item.role === "user");
-    const stored = user ? fromItem(user) : null;
-    const known = this.#before.some((message) => message.id === stored?.id);
-    return stored !== null && !known && stored.text === this.words;
+    const page = id ? await api.listItems(id, 4, null).catch(() => null) : null;
+    const messages = toMessages(page?.data ?? []);
+    const at = messages.findLastIndex(({ role }) => role === "user");
+    const question = messages[at];
+    const isOurs = question?.text === this.words && !this.#before.some((message) => message.id === question.id);
+    return isOurs ? messages.slice(at) : [];
+  }
+
+  async #showStored(question: Message): Promise<void> {
+    const { thread } = this;
+    thread.unsent = null;
+    thread.messages.value = [...this.#kept(), { ...question, key: this.#user.key }];
+    await loadThread(thread);
   }
 
   async #giveBack(error: unknown): Promise<void> {
@@ -175,20 +253,16 @@ class Turn {
     const id = this.thread.id.value;
     // Where the reader has gone on to another chat, it stays and keeps the text in its box.
     if (!id || openId.value !== id) return;
+    // Where it cannot be deleted the question may yet arrive in it, so that the next try has to be the same one.
+    const deleted = await api.deleteConversation(id).then(
+      () => true,
+      (error: unknown) => error instanceof ApiError && error.status === 404,
+    );
+    if (!deleted || openId.value !== id) return;
     this.thread.disown();
     list.drop(id);
     history.replaceState(null, "", addressOf(null));
     openId.value = null;
-    await api.deleteConversation(id).catch(() => undefined);
-  }
-
-  /** Afterwards: the list shows what the server made of it, and whether somebody looked. */
-  leave(): void {
-    const id = this.thread.id.value;
-    if (!id) return;
-    list.touch(id);
-    if (openId.value !== id || document.hidden) markUnread(id);
-    if (this.#created) void list.learn(id);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Stops an answer; what it has said so far stays. */
-import { cancelResponse } from "../api/chat";
+import { cancelResponse } from "../api/responses";
 import { toast } from "../kit/toasts";
 import { text } from "../text";
 import type { Thread } from "./thread";

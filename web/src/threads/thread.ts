@@ -26,6 +26,10 @@ export class Thread {
   readonly editing: Signal<Message | null> = signal(null);
   /** Why the last sending did not work. */
   readonly problem: Signal<Problem | null> = signal(null);
+  /** Whether the server keeps the last message without an answer to it. */
+  readonly unanswered = signal(false);
+  /** The question that may or may not have reached the server, as it was sent, and its key. */
+  unsent: { readonly question: string; readonly key: string } | null = null;
   readonly hasEarlier = signal(false);
   readonly earlier: Signal<"idle" | "loading" | "failed"> = signal("idle");
   /** Counts what was put in front, so that the mounted span can follow. */
@@ -66,6 +70,14 @@ export class Thread {
 
   replace(key: string, change: (message: Message) => Message): void {
     this.messages.value = this.messages.value.map((message) => (message.key === key ? change(message) : message));
+  }
+
+  /** Takes out an answer that is gone. */
+  forget(key: string, unanswered: boolean): void {
+    batch(() => {
+      this.messages.value = this.messages.value.filter((message) => message.key !== key);
+      this.unanswered.value = unanswered;
+    });
   }
 
   /** Puts a message of the reader's into the box; the draft waits meanwhile. */

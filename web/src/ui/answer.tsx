@@ -12,6 +12,7 @@ import { IconButton } from "./button";
 import { CopyButton } from "./copy-button";
 import { Details } from "./details";
 import { Markdown } from "./markdown";
+import { Thought } from "./thought";
 
 interface Props {
   readonly message: Message;
@@ -24,12 +25,12 @@ export const Answer = memo(({ message, thread, last }: Props): VNode => {
   useAnnouncedEnd(message);
   return (
     <article class={`answer${live ? " live" : ""}`} aria-label={text.message.answer} aria-busy={live !== null}>
-      {live ? <LiveBody live={live} /> : message.text && <Markdown source={message.text} growing={false} />}
+      <Body message={message} />
       {!live && <Ending message={message} thread={thread} last={last} />}
       {!live && (
         <div class={`actions${last ? " stay" : ""}`}>
           {message.text && <CopyButton label={text.message.copy} read={() => message.text} />}
-          {last && <RetryButton thread={thread} />}
+          {last && !isAskedAgain(message) && <RetryButton thread={thread} />}
           <Details message={message} />
         </div>
       )}
@@ -46,26 +47,38 @@ function useAnnouncedEnd(message: Message): void {
   }, [message]);
 }
 
-function LiveBody({ live }: { readonly live: Live }): VNode {
-  const phase = live.phase.value;
-  const words = live.text.value;
-  useSignalEffect(() => announce(sayPhase(live.phase.value)));
+/** One body for the whole of its life: what the reader has opened in it stays open when the answer ends. */
+function Body({ message }: { readonly message: Message }): VNode {
+  const { live } = message;
+  const words = live ? live.text.value : message.text;
+  const thought = live ? live.thought.value : message.thought;
   return (
     <>
-      {words && <Markdown source={words} growing={true} />}
-      {(phase !== "writing" || !words) && (
-        <p class="pulse">
-          <span class="pulse-dot" />
-          <span class={phase === "thinking" ? "unseen" : ""}>{sayPhase(phase)}</span>
-        </p>
-      )}
+      {thought && <Thought words={thought} growing={live !== null && words === ""} />}
+      {words && <Markdown source={words} growing={live !== null} />}
+      {live && <Pulse live={live} />}
     </>
+  );
+}
+
+/** What happens where nothing is to be read yet, or not now. */
+function Pulse({ live }: { readonly live: Live }): VNode | null {
+  const phase = live.phase.value;
+  useSignalEffect(() => announce(sayPhase(live.phase.value)));
+  const isRead = live.text.value !== "" || live.thought.value !== "";
+  if (isRead && (phase === "writing" || phase === "thinking")) return null;
+  return (
+    <p class="pulse">
+      <span class="pulse-dot" />
+      <span class={phase === "thinking" ? "unseen" : ""}>{sayPhase(phase)}</span>
+    </p>
   );
 }
 
 function sayPhase(phase: Live["phase"]["value"]): string {
   if (phase === "reconnecting") return text.message.reconnecting;
   if (phase === "resumed") return text.message.inProgress;
+  if (phase === "again") return text.message.again;
   return text.message.thinking;
 }
 
@@ -83,25 +96,57 @@ const sentences: Readonly<Record<Exclude<Outcome, "done">, string>> = {
   failed: text.outcome.failed,
 };
 
+function sentenceFor({ outcome, text: words }: Message): string {
+  if (outcome === "incomplete" && words === "") return text.outcome.incompleteEmpty;
+  return outcome === "done" ? "" : sentences[outcome];
+}
+
 /** One plain sentence for an answer that did not end well, with the action that helps. */
 function Ending({ message, thread, last }: Props): VNode | null {
-  const { outcome } = message;
-  if (outcome === "done") return null;
+  if (message.outcome === "done") return null;
   return (
-    <div class={`ending ${outcome}`}>
-      <span>{sentences[outcome]}</span>
-      {last && <Remedy outcome={outcome} thread={thread} />}
+    <div class={`ending ${message.outcome}`}>
+      <span>{sentenceFor(message)}</span>
+      {last && <Remedy message={message} thread={thread} />}
     </div>
   );
 }
 
-function Remedy({ outcome, thread }: { readonly outcome: Outcome; readonly thread: Thread }): VNode | null {
+function Remedy({ message, thread }: { readonly message: Message; readonly thread: Thread }): VNode {
   const asked = thread.lastUser.value;
-  if (outcome === "length")
-    return <Action label={text.outcome.goOn} run={() => void send(thread, text.outcome.goOnPrompt)} />;
-  if (!asked?.id) return null;
-  if (outcome === "blocked") return <Action label={text.outcome.editMessage} run={() => thread.edit(asked)} />;
-  return <Action label={text.retry} run={() => void send(thread, asked.text, asked)} />;
+  const goesOn = (message.outcome === "length" || message.outcome === "incomplete") && message.text !== "";
+  return (
+    <div class="remedies">
+      {goesOn && <Action label={text.outcome.goOn} run={() => void send(thread, text.outcome.continueAnswer)} />}
+      {asked?.id && message.outcome === "blocked" && (
+        <Action label={text.outcome.editMessage} run={() => thread.edit(asked)} />
+      )}
+      {isAskedAgain(message) && <AskAgain thread={thread} />}
+    </div>
+  );
+}
+
+/** Whether the sentence under an answer offers to ask again: the buttons need not. */
+function isAskedAgain({ outcome }: Message): boolean {
+  return outcome !== "done" && outcome !== "blocked";
+}
+
+/** Asks the last question again, in its own place. */
+function AskAgain({ thread }: { readonly thread: Thread }): VNode | null {
+  const asked = thread.lastUser.value;
+  return asked?.id ? <Action label={text.retry} run={() => void send(thread, asked.text, asked)} /> : null;
+}
+
+/** Stands where the answer would be: the server has the question and nothing to say to it. */
+export function NoAnswer({ thread }: { readonly thread: Thread }): VNode {
+  return (
+    <div class="ending">
+      <span>{text.outcome.unanswered}</span>
+      <div class="remedies">
+        <AskAgain thread={thread} />
+      </div>
+    </div>
+  );
 }
 
 function Action({ label, run }: { readonly label: string; readonly run: () => void }): VNode {

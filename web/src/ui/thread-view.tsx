@@ -5,7 +5,7 @@ import { text } from "../text";
 import { loadEarlier } from "../threads/load";
 import { earlier, followed, later, type Span, shifted, tail } from "../threads/span";
 import type { Thread } from "../threads/thread";
-import { Answer } from "./answer";
+import { Answer, NoAnswer } from "./answer";
 import { Follower } from "./follower";
 import { Icon } from "./icons";
 import { Skeleton } from "./skeleton";
@@ -68,6 +68,7 @@ export function ThreadView({ thread }: { readonly thread: Thread }): VNode {
               )}
             </div>
           ))}
+          {thread.unanswered.value && !live && span.to === thread.messages.value.length && <NoAnswer thread={thread} />}
         </div>
       </section>
       {follower && <ToEnd follower={follower} onClick={() => slide("end")} />}
