@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
-from parley.edge.bodies import Body
+from parley.edge.bodies import Body, BodyPart
+from parley.edge.items import Name
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_.-]+$")]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
@@ -26,12 +26,6 @@ def _check_can_be_written(document: dict[str, Any]) -> dict[str, Any]:
 
 
 JsonObject = Annotated[dict[str, Any], AfterValidator(_check_can_be_written)]
-
-
-class BodyPart(Body):
-    """A part of a body, which is never checked by itself: without a validator of its own it costs the import less."""
-
-    model_config = ConfigDict(defer_build=True)
 
 
 class TextPart(BodyPart):

@@ -1,26 +1,12 @@
 """What clients get: OpenAI's shapes, and beside them `title`, `updated_at`, an item's `created_at` and its `response`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from parley.conversations.model import (
-    Conversation,
-    FunctionCall,
-    FunctionCallOutput,
-    ItemContent,
-    ListedItem,
-    Message,
-    Page,
-    Reasoning,
-    ResponseFacts,
-    Role,
-    item_type,
-    item_wire_id,
-)
+from parley.conversations.model import Conversation, ListedItem, ResponseFacts, item_type, item_wire_id
+from parley.edge.items import item_fields
 from parley.ids import conversation_wire_id, response_wire_id
-
-T = TypeVar("T")
 
 # What went wrong with an answer, by the code stored beside it.
 _ERROR_MESSAGES: Mapping[str, str] = {
@@ -49,39 +35,10 @@ def item_document(listed: ListedItem) -> dict[str, Any]:
         "object": "conversation.item",
         "type": item_type(item.content),
         "status": item.status,
-        **_content_fields(item.content),
+        **item_fields(item.content),
         "created_at": _unix_s(item.created_at),
         "response": _response_document(listed.response) if listed.response else None,
     }
-
-
-def list_document(page: Page[T], to_document: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
-    data = [to_document(each) for each in page.data]
-    return {
-        "object": "list",
-        "data": data,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
-        "has_more": page.has_more,
-    }
-
-
-def _content_fields(content: ItemContent) -> dict[str, Any]:
-    match content:
-        case Message(role=Role.ASSISTANT, texts=texts):
-            return {"role": "assistant", "content": [_output_text(text) for text in texts]}
-        case Message(role=role, texts=texts):
-            return {"role": role.value, "content": [{"type": "input_text", "text": text} for text in texts]}
-        case FunctionCall(call_id=call_id, name=name, arguments=arguments):
-            return {"call_id": call_id, "name": name, "arguments": arguments}
-        case FunctionCallOutput(call_id=call_id, output=output):
-            return {"call_id": call_id, "output": output}
-        case Reasoning(text=text):
-            return {"summary": [], "content": [{"type": "reasoning_text", "text": text}]}
-
-
-def _output_text(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": []}
 
 
 def _response_document(response: ResponseFacts) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from lambdas.history.documents import conversation_document, item_document, list_document
+from lambdas.history.documents import conversation_document, item_document
 from lambdas.history.schemas import (
     ConversationsQuery,
     CreateConversationBody,
@@ -20,6 +20,7 @@ from parley.conversations import service
 from parley.conversations.model import ItemKey, ItemQuery, Page, parse_item_id
 from parley.edge.bodies import parse_body
 from parley.edge.errors import json_response
+from parley.edge.items import list_document
 from parley.edge.requests import identity_of
 from parley.errors import NotFound
 from parley.ids import ConversationId, UserId, conversation_wire_id, parse_conversation_id

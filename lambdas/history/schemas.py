@@ -1,24 +1,14 @@
 """What clients send about conversations and items: OpenAI's shapes, and `title`, which is ours."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from parley.conversations.model import (
-    ConversationChange,
-    FunctionCall,
-    FunctionCallOutput,
-    ItemContent,
-    Message,
-    NewConversation,
-    NewItem,
-    Order,
-    Reasoning,
-    Role,
-)
+from parley.conversations.model import ConversationChange, NewConversation, NewItem, Order
 from parley.edge.bodies import Body
-from parley.errors import InvalidRequest, RequestTooLarge, UnsupportedParameter
+from parley.edge.items import InputItem, check_contents
+from parley.errors import InvalidRequest, UnsupportedParameter
 
 # OpenAI's limits: https://platform.openai.com/docs/api-reference/conversations
 ITEMS_LIMIT = 20
@@ -28,10 +18,6 @@ Metadata = Annotated[
 ]
 # The length is the database's too.
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_.-]+$")]
-CallId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-# Annotations are never made here, so there is nothing to be lost in sending them back.
-Nothing = Annotated[tuple[Any, ...], Field(max_length=0)]
 # What may be asked for beside items: parts of items that never occur here, so that there is never anything to include.
 INCLUDABLE = frozenset(
     {
@@ -47,117 +33,7 @@ INCLUDABLE = frozenset(
 NOT_KEPT = frozenset({"message.output_text.logprobs", "reasoning.encrypted_content"})
 
 
-class SentItem(Body):
-    """What every item may bring along that comes out of a list, ours or OpenAI's: it is a new item here, with its own id."""
-
-    id: str | None = None
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
-    object: Literal["conversation.item"] | None = None
-    created_at: int | None = None
-    response: dict[str, Any] | None = None
-
-    @property
-    def is_cut(self) -> bool:
-        """Nobody goes on writing here what was in progress elsewhere."""
-        return self.status in {"in_progress", "incomplete"}
-
-
-class TextPart(Body):
-    """`logprobs` come back from clients that asked for them, and `parsed` from helpers of the Node SDK, which read the text into
-    a schema: they are no part of what was said.
-    """
-
-    type: Literal["input_text", "output_text"]
-    text: str
-    annotations: Nothing | None = None
-    logprobs: list[dict[str, Any]] | None = None
-    parsed: Any = None
-
-
-def _content_kind(value: Any) -> str:
-    return "as-parts" if isinstance(value, list) else "as-text"
-
-
-# Told apart before they are checked, so that an error speaks of the form that was sent.
-Text = Annotated[
-    Annotated[str, Tag("as-text")] | Annotated[list[TextPart], Field(min_length=1), Tag("as-parts")],
-    Discriminator(_content_kind),
-]
-
-
-class MessageBody(SentItem):
-    type: Literal["message"] = "message"
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Text
-    # Which of several messages is the final one is told of OpenAI's newest models only.
-    phase: None = None
-
-    def to_content(self) -> Message:
-        return Message(Role(self.role), _texts(self.content))
-
-
-class FunctionCallBody(SentItem):
-    type: Literal["function_call"]
-    call_id: CallId
-    name: Name
-    arguments: str
-    # The Node SDK's own reading of them.
-    parsed_arguments: Any = None
-
-    def to_content(self) -> FunctionCall:
-        return FunctionCall(self.call_id, self.name, self.arguments)
-
-
-class FunctionCallOutputBody(SentItem):
-    type: Literal["function_call_output"]
-    call_id: CallId
-    output: Text
-
-    def to_content(self) -> FunctionCallOutput:
-        return FunctionCallOutput(self.call_id, "\n".join(_texts(self.output)))
-
-
-class SummaryPart(Body):
-    type: Literal["summary_text"]
-    text: str
-
-
-class ReasoningPart(Body):
-    type: Literal["reasoning_text"]
-    text: str
-
-
-class ReasoningBody(SentItem):
-    """Where there is no more of it than a summary, that is kept. What only OpenAI can decrypt is refused."""
-
-    type: Literal["reasoning"]
-    summary: list[SummaryPart]
-    content: list[ReasoningPart] | None = None
-    encrypted_content: None = None
-
-    def to_content(self) -> Reasoning:
-        return Reasoning("\n".join(part.text for part in self.content or self.summary))
-
-
-def _item_kind(value: Any) -> str | None:
-    kind = cast("dict[str, Any]", value).get("type", "message") if isinstance(value, dict) else None
-    return kind if isinstance(kind, str) else None
-
-
-ItemBody = Annotated[
-    Annotated[MessageBody, Tag("message")]
-    | Annotated[FunctionCallBody, Tag("function_call")]
-    | Annotated[FunctionCallOutputBody, Tag("function_call_output")]
-    | Annotated[ReasoningBody, Tag("reasoning")],
-    Discriminator(
-        _item_kind,
-        custom_error_type="item_type",
-        custom_error_message=(
-            "an item is an object of type 'message', 'function_call', 'function_call_output' or 'reasoning'"
-        ),
-    ),
-]
-ItemBodies = Annotated[list[ItemBody], Field(max_length=ITEMS_LIMIT)]
+ItemBodies = Annotated[list[InputItem], Field(max_length=ITEMS_LIMIT)]
 
 
 class CreateConversationBody(Body):
@@ -216,25 +92,8 @@ class ItemsQuery(IncludeQuery, ConversationsQuery):
     order: Order = "desc"
 
 
-def to_items(bodies: Sequence[ItemBody], limit_bytes: int) -> list[NewItem]:
-    """Raises: InvalidRequest when the user says nothing; RequestTooLarge for over `limit_bytes` bytes of UTF-8 in an item."""
+def to_items(bodies: Sequence[InputItem], limit_bytes: int) -> list[NewItem]:
+    """Raises: InvalidRequest, RequestTooLarge."""
     items = [NewItem(body.to_content(), "incomplete" if body.is_cut else "completed") for body in bodies]
-    for place, item in enumerate(items):
-        param = f"items[{place}]"
-        if _size_bytes(item.content) > limit_bytes:
-            raise RequestTooLarge(f"An item holds at most {limit_bytes} bytes of text.", param=param)
-        if isinstance(item.content, Message) and item.content.role is Role.USER and not item.content.text.strip():
-            raise InvalidRequest("A message of the user is empty.", param=param)
+    check_contents([item.content for item in items], limit_bytes, "items")
     return items
-
-
-def _texts(content: str | list[TextPart]) -> tuple[str, ...]:
-    return (content,) if isinstance(content, str) else tuple(part.text for part in content)
-
-
-def _size_bytes(content: ItemContent) -> int:
-    match content:
-        case Message(texts=texts):
-            return sum(len(text.encode()) for text in texts)
-        case FunctionCall(arguments=text) | FunctionCallOutput(output=text) | Reasoning(text=text):
-            return len(text.encode())

@@ -47,12 +47,12 @@ class StandInEngine:
 
     async def _apply_template(self, request: web.Request) -> web.Response:
         messages = (await request.json())["messages"]
-        return web.json_response({"prompt": " ".join(str(message["content"]) for message in messages)})
+        return web.json_response({"prompt": " ".join(str(message.get("content")) for message in messages)})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append(body)
-        verb, *rest = str(body["messages"][-1]["content"]).split()
+        verb, *rest = str(body["messages"][-1].get("content")).split()
         number = float(rest[0]) if rest else 3
         if verb == "status":
             error = {"error": {"message": "as you wish", "type": "server_error", "code": int(number)}}
@@ -96,7 +96,7 @@ class StandInEngine:
                 await self._finish(response, "length" if verb == "long" else "stop", count, body)
 
     async def _finish(self, response: web.StreamResponse, reason: str, count: int, body: Any) -> None:
-        prompt_tokens = sum(count_tokens(str(message["content"])) for message in body["messages"])
+        prompt_tokens = sum(count_tokens(str(message.get("content"))) for message in body["messages"])
         usage = {"prompt_tokens": prompt_tokens, "completion_tokens": count, "total_tokens": prompt_tokens + count}
         await response.write(_event({}, finish_reason=reason))
         await response.write(_data({"object": "chat.completion.chunk", "choices": [], "usage": usage}))

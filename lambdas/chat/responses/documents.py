@@ -7,22 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parley.conversations.model import (
-    FunctionCall,
-    FunctionCallOutput,
     ItemContent,
     ListedItem,
-    Message,
-    Page,
-    Reasoning,
-    Role,
     content_wire_id,
     item_type,
     item_wire_id,
 )
 from parley.edge.errors import STATUS_OF_CODE
+from parley.edge.items import item_fields
 from parley.ids import conversation_wire_id, response_wire_id
 from parley.models.model import Usage
-from parley.turns.answer import item_ids_for
+from parley.turns.answer import item_ids_for, item_statuses_for
 from parley.turns.model import Response, Status, StoredResponse
 
 # What went wrong, by the code that is stored.
@@ -106,78 +101,23 @@ def output_documents(response: Response, contents: Sequence[ItemContent], status
     """The items of an answer that has ended so."""
     item_ids = item_ids_for(response.output_item_id, [item_type(content) for content in contents])
     return [
-        output_item_document(
+        item_document(
             content,
             content_wire_id(content, item_id),
-            item_status(content, status, is_last=index == len(contents) - 1),
+            item_status,
         )
-        for index, (content, item_id) in enumerate(zip(contents, item_ids, strict=True))
+        for content, item_id, item_status in zip(contents, item_ids, item_statuses_for(contents, status), strict=True)
     ]
 
 
-def item_status(content: ItemContent, status: Status, *, is_last: bool) -> str:
-    """An answer that was cut may have been cut in its last item, or in any call, for those are written side by side."""
-    is_cut = status is not Status.COMPLETED and (is_last or isinstance(content, FunctionCall))
-    return "incomplete" if is_cut else "completed"
-
-
-def output_item_document(
+def item_document(
     content: ItemContent, wire_id: str, status: str, logprobs: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    head = {"id": wire_id, "type": item_type(content), "status": status}
-    match content:
-        case Message():
-            text = output_text_part(content.text, logprobs)
-            return {**head, "role": "assistant", "content": [text]}
-        case FunctionCall(call_id=call_id, name=name, arguments=arguments):
-            return {**head, "call_id": call_id, "name": name, "arguments": arguments}
-        case Reasoning(text=text):
-            return {**head, "summary": [], "content": [reasoning_part(text)], "encrypted_content": None}
-        case FunctionCallOutput():
-            raise ValueError("no such item is ever part of an answer")
-
-
-def output_text_part(text: str, logprobs: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}
-
-
-def reasoning_part(text: str) -> dict[str, Any]:
-    return {"type": "reasoning_text", "text": text}
+    return {"id": wire_id, "type": item_type(content), "status": status, **item_fields(content, logprobs)}
 
 
 def input_item_document(listed: ListedItem) -> dict[str, Any]:
-    item = listed.item
-    return {
-        "id": item_wire_id(item),
-        "type": item_type(item.content),
-        "status": item.status,
-        **_input_fields(item.content),
-    }
-
-
-def input_items_document(page: Page[ListedItem]) -> dict[str, Any]:
-    data = [input_item_document(each) for each in page.data]
-    return {
-        "object": "list",
-        "data": data,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
-        "has_more": page.has_more,
-    }
-
-
-def _input_fields(content: ItemContent) -> dict[str, Any]:
-    match content:
-        case Message(role=Role.ASSISTANT, texts=texts):
-            return {"role": "assistant", "content": [output_text_part(text) for text in texts]}
-        case Message(role=role, texts=texts):
-            return {"role": role.value, "content": [{"type": "input_text", "text": text} for text in texts]}
-        case FunctionCall(call_id=call_id, name=name, arguments=arguments):
-            return {"call_id": call_id, "name": name, "arguments": arguments}
-        case FunctionCallOutput(call_id=call_id, output=output):
-            return {"call_id": call_id, "output": output}
-        case Reasoning(text=text):
-            return {"summary": [], "content": [reasoning_part(text)], "encrypted_content": None}
+    return item_document(listed.item.content, item_wire_id(listed.item), listed.item.status)
 
 
 def _conversation(response: Response) -> dict[str, str] | None:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lambdas.chat.responses.documents import output_item_document, output_text_part, reasoning_part
+from lambdas.chat.responses.documents import item_document
 from parley.conversations.model import ItemStatus, content_wire_id
+from parley.edge.items import output_text_part, reasoning_part
 from parley.turns.answer import Kind, Part, item_ids_for
 from parley.turns.model import Response
 
@@ -79,7 +80,7 @@ class OutputItem:
         return {"output_index": self.part.index, "item": self.document()}
 
     def document(self) -> dict[str, Any]:
-        return output_item_document(self.part.content(), self.wire_id, self.status, self.logprobs)
+        return item_document(self.part.content(), self.wire_id, self.status, self.logprobs)
 
     def _place(self) -> dict[str, Any]:
         place = {"item_id": self.wire_id, "output_index": self.part.index}

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from lambdas.chat.origin import Origin
-from lambdas.chat.responses.items import InputItem, MessageItem
 from lambdas.chat.responses.schemas import (
     LOGPROBS,
     CreateResponseBody,
@@ -14,6 +13,7 @@ from lambdas.chat.responses.schemas import (
     PromptBody,
 )
 from parley.conversations.model import ItemContent, Message, Role
+from parley.edge.items import InputItem, check_contents
 from parley.errors import InvalidRequest, NotFound, RequestTooLarge
 from parley.ids import ConversationId, UserId, parse_conversation_id, parse_response_id
 from parley.models.service import Catalogue
@@ -123,10 +123,9 @@ def _contents(sent: str | Sequence[InputItem] | None, limit_bytes: int) -> tuple
     if isinstance(sent, str):
         _check_texts((sent,), limit_bytes, "input", may_be_empty=False)
         return (Message(Role.USER, (sent,)),)
-    for index, item in enumerate(sent):
-        is_user = isinstance(item, MessageItem) and item.role == "user"
-        _check_texts(item.texts, limit_bytes, f"input[{index}]", may_be_empty=not is_user)
-    return tuple(item.to_content() for item in sent)
+    contents = tuple(item.to_content() for item in sent)
+    check_contents(contents, limit_bytes, "input")
+    return contents
 
 
 def _instructions(body: PromptBody, limit_bytes: int) -> str | None:

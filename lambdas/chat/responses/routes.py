@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from lambdas.chat.dependencies import KEEP_ALIVE_S, Asker, ChatParts, asker_of, chat_of, nobody_there
 from lambdas.chat.origin import Origin, origin_of
-from lambdas.chat.responses.documents import input_items_document, response_document, stored_document
+from lambdas.chat.responses.documents import input_item_document, response_document, stored_document
 from lambdas.chat.responses.events import settled_document
 from lambdas.chat.responses.requests import to_counted_turn, to_turn
 from lambdas.chat.responses.schemas import CreateResponseBody, InputItemsQuery, NoQuery, PromptBody, RetrieveQuery
@@ -17,6 +17,7 @@ from parley.accounts.model import Identity
 from parley.conversations.model import ItemKey, ItemQuery, parse_item_id
 from parley.edge.bodies import parse_body
 from parley.edge.errors import error_response, json_response
+from parley.edge.items import list_document
 from parley.edge.streams import EventStream, unless_disconnected
 from parley.errors import ChatError, InvalidRequest, NotFound
 from parley.ids import ResponseId, parse_response_id, response_wire_id
@@ -98,7 +99,7 @@ async def list_input_items(
 ) -> Response:
     part = ItemQuery(limit=query.limit, after=_after(query.after), order=query.order)
     page = await chat.turns.list_input_items(asker.user_id, response_id, part)
-    return json_response(input_items_document(page))
+    return json_response(list_document(page, input_item_document))
 
 
 @router.get("/{response_id}/receipt", dependencies=without_query)

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-from lambdas.chat.responses.items import InputItem
-from lambdas.chat.schemas import BodyPart, JsonObject, Name, Penalty
+from lambdas.chat.schemas import JsonObject, Penalty
 from parley.conversations.model import Order
-from parley.edge.bodies import Body
+from parley.edge.bodies import Body, BodyPart
+from parley.edge.items import InputItem, Name
 
 ITEMS_LIMIT = 10_000
 LOGPROBS = "message.output_text.logprobs"

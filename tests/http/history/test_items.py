@@ -14,13 +14,18 @@ from parley.wiring.history import History
 from tests.http.history.rest import Caller, texts_of
 from tests.http.history.turns import Turn, begin_turn
 
+
+def output_text(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
 THOUGHT = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Look it up."}]}
 TOOL_USE = [
     {"role": "user", "content": "What is the weather?"},
     THOUGHT,
     {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city": "Rome"}'},
     {"type": "function_call_output", "call_id": "call_1", "output": "sunny"},
-    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Sunny.", "annotations": []}]},
+    {"type": "message", "role": "assistant", "content": [output_text("Sunny.")]},
 ]
 
 
@@ -241,7 +246,7 @@ async def test_a_settled_answer_keeps_its_id_and_tells_of_its_response(alice: Ca
 
     answer, question = (await alice.get(f"{path}/items")).json["data"]
     assert (answer["id"], answer["status"]) == (turn.item_id, "completed")
-    assert answer["content"] == [{"type": "output_text", "text": "Hello!", "annotations": []}]
+    assert answer["content"] == [output_text("Hello!")]
     assert answer["response"]["usage"] == {
         "prompt_tokens": 7,
         "completion_tokens": 2,

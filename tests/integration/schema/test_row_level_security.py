@@ -38,9 +38,9 @@ APP_FOREIGN: Mapping[tuple[Table, Operation], Outcome] = {
 }
 JOBS: Mapping[tuple[Table, Operation], Outcome] = {
     ("responses", "select"): "rows",
-    ("responses", "update"): "rows",
     ("conversations", "select"): "rows",
-    # ("conversations", "update") of a title is refused: their columns are named one by one.
+    # ("responses", "update") of a model and ("conversations", "update") of a title are refused: their columns are named one by
+    # one.
     ("items", "insert"): "rows",
 }
 
@@ -224,6 +224,12 @@ def test_jobs_may_move_a_conversations_sequence_and_nothing_else_of_it(
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             connections["parley_jobs"].execute(query)
+
+
+@pytest.mark.parametrize("column", ["instructions", "request", "job", "receipt", "previous_response_id"])
+def test_jobs_cannot_read_what_was_asked(connections: dict[str, psycopg.Connection], column: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connections["parley_jobs"].execute(b"SELECT " + column.encode() + b" FROM responses")
 
 
 def test_jobs_cannot_tell_a_chain_of_responses_from_a_conversation(

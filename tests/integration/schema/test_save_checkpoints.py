@@ -189,11 +189,3 @@ def test_a_caller_s_temporary_table_is_not_written_instead(
         app.execute(SAVE, (json.dumps([entry(alice, response_id)]),))
 
     assert checkpoint(app, alice, response_id) == SAID
-
-
-def test_it_is_the_owner_s_and_runs_with_the_rights_of_its_caller(owner: psycopg.Connection) -> None:
-    function = owner.execute(
-        "SELECT proowner::regrole::text, prosecdef, proconfig FROM pg_proc WHERE proname = 'save_checkpoints'"
-    ).fetchall()
-
-    assert function == [("parley_owner", False, ["search_path=pg_catalog, public, pg_temp"])]

@@ -29,3 +29,9 @@ def test_added_time_is_what_exceeds_the_median_of_the_engines_own_streams() -> N
     load = Load(first_ms=[25.0, 31.0], direct_first_ms=[20.0, 21.0, 90.0])
 
     assert Sample(Shape(), load, 0, 0).added_first_ms == [4.0, 10.0]
+
+
+def test_what_a_client_got_a_second_is_of_one_client() -> None:
+    load = Load(tokens=4000)
+
+    assert Sample(Shape(streams=10, window_s=8), load, 0, 0).tokens_per_s == 50

@@ -115,7 +115,6 @@ def test_each_change_of_what_is_said_ends_one_item_and_begins_the_next() -> None
         "status": "completed",
         "summary": [],
         "content": [{"type": "reasoning_text", "text": "hm, yes"}],
-        "encrypted_content": None,
     }
 
 

@@ -16,6 +16,12 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+class BodyPart(Body):
+    """A part of a body, which is never checked by itself: without a validator of its own it costs the import less."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 BodyType = TypeVar("BodyType", bound=Body)
 
 # An escaped NUL, which Postgres cannot store, and not an escaped backslash before the letters u0000.

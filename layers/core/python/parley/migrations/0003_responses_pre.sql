@@ -121,10 +121,10 @@ BEGIN
     INSERT INTO items
         (user_id, item_id, conversation_id, sequence, type, role, status, content, token_count, tokenizer)
     SELECT
-        owner_id, item.item_id, in_conversation, expected_sequence + item.position - 1, item.type, item.role, 'completed',
+        owner_id, item.item_id, in_conversation, expected_sequence + item.position - 1, item.type, item.role, item.status,
         item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN turn ->> 'model' END
     FROM json_to_recordset(new_items) AS item
-        (position integer, item_id uuid, type text, role text, content jsonb, token_count integer);
+        (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer);
     RETURN true;
 END
 $$;
@@ -169,10 +169,9 @@ BEGIN
         (user_id, item_id, conversation_id, sequence, response_id, type, role, status, content, token_count, tokenizer)
     SELECT
         owner_id, item.item_id, in_conversation, first_sequence + item.position - 1, turn_id, item.type, item.role,
-        CASE outcome ->> 'status' WHEN 'completed' THEN 'completed' ELSE 'incomplete' END,
-        item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN outcome ->> 'model' END
+        item.status, item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN outcome ->> 'model' END
     FROM json_to_recordset(new_items) AS item
-        (position integer, item_id uuid, type text, role text, content jsonb, token_count integer);
+        (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer);
     RETURN true;
 END
 $$;
@@ -195,3 +194,14 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- The jobs settle turns: what was asked, and on what terms, is none of their business.
+REVOKE SELECT, UPDATE ON responses FROM parley_jobs;
+GRANT SELECT (
+    user_id, response_id, conversation_id, output_item_id, model, status, created_at, is_background, lease_epoch, checkpoint,
+    idempotency_key
+),
+UPDATE (
+    status, finish_reason, error_code, prompt_tokens, cached_tokens, completion_tokens, settled_at, receipt, checkpoint, job,
+    idempotency_key, lease_epoch
+) ON responses TO parley_jobs;

@@ -144,7 +144,15 @@ CREATE POLICY sequence_of_answers ON conversations TO parley_jobs USING (true) W
 
 GRANT SELECT, INSERT ON users TO parley_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON conversations, responses, items TO parley_app;
-GRANT SELECT, UPDATE ON responses TO parley_jobs;
+-- Only what settling a turn needs: what was asked, and on what terms, is none of its business.
+GRANT SELECT (
+    user_id, response_id, conversation_id, output_item_id, model, status, created_at, is_background, lease_epoch, checkpoint,
+    idempotency_key
+),
+UPDATE (
+    status, finish_reason, error_code, prompt_tokens, cached_tokens, completion_tokens, settled_at, receipt, checkpoint, job,
+    idempotency_key, lease_epoch
+) ON responses TO parley_jobs;
 -- Only what appending an answer needs: titles and metadata are none of its business.
 GRANT SELECT (user_id, conversation_id, next_sequence), UPDATE (next_sequence, updated_at) ON conversations TO parley_jobs;
 GRANT INSERT ON items TO parley_jobs;
@@ -259,10 +267,10 @@ BEGIN
     INSERT INTO items
         (user_id, item_id, conversation_id, sequence, type, role, status, content, token_count, tokenizer)
     SELECT
-        owner_id, item.item_id, in_conversation, expected_sequence + item.position - 1, item.type, item.role, 'completed',
+        owner_id, item.item_id, in_conversation, expected_sequence + item.position - 1, item.type, item.role, item.status,
         item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN turn ->> 'model' END
     FROM json_to_recordset(new_items) AS item
-        (position integer, item_id uuid, type text, role text, content jsonb, token_count integer);
+        (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer);
     RETURN true;
 END
 $$;
@@ -307,10 +315,9 @@ BEGIN
         (user_id, item_id, conversation_id, sequence, response_id, type, role, status, content, token_count, tokenizer)
     SELECT
         owner_id, item.item_id, in_conversation, first_sequence + item.position - 1, turn_id, item.type, item.role,
-        CASE outcome ->> 'status' WHEN 'completed' THEN 'completed' ELSE 'incomplete' END,
-        item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN outcome ->> 'model' END
+        item.status, item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN outcome ->> 'model' END
     FROM json_to_recordset(new_items) AS item
-        (position integer, item_id uuid, type text, role text, content jsonb, token_count integer);
+        (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer);
     RETURN true;
 END
 $$;

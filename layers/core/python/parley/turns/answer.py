@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from parley.conversations.model import FunctionCall, ItemContent, ItemType, Message, Reasoning, Role
+from parley.conversations.model import FunctionCall, ItemContent, ItemStatus, ItemType, Message, Reasoning, Role
 from parley.ids import ItemId
 from parley.models.model import Delta
+from parley.turns.model import Status
 
 Kind = Literal["reasoning", "message", "function_call"]
 
@@ -157,4 +158,15 @@ def item_ids_for(output_item_id: ItemId, kinds: Sequence[ItemType]) -> list[Item
     promised = kinds.index("message") if "message" in kinds else None
     return [
         ItemId(UUID(int=output_item_id.int + (0 if place == promised else place + 1))) for place in range(len(kinds))
+    ]
+
+
+def item_statuses_for(contents: Sequence[ItemContent], status: Status) -> list[ItemStatus]:
+    """An answer that was cut may have been cut in its last item, or in any call, for those are written side by side."""
+    last = len(contents) - 1
+    return [
+        "incomplete"
+        if status is not Status.COMPLETED and (place == last or isinstance(content, FunctionCall))
+        else "completed"
+        for place, content in enumerate(contents)
     ]

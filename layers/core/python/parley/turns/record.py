@@ -20,6 +20,7 @@ from parley.turns.prompt import Window, open_window, prompt_limit_tokens, text_t
 from parley.turns.store.history import (
     OpenConversation,
     busy,
+    check_listed,
     create_chain,
     drop_failed_repeat,
     open_chain,
@@ -119,6 +120,7 @@ class _Recorder:
         assert new.conversation_id is not None
         async with single_statements(self._pool, within_s=RECORD_WITHIN_S) as connection:
             conversation = await read_conversation(connection, user_id, new.conversation_id)
+            check_listed(conversation)
             if conversation.is_busy:
                 raise busy()
             if repeats_last(conversation, new.contents):
@@ -171,6 +173,7 @@ class _Recorder:
             conversation = await open_conversation(
                 connection, user_id, new.conversation_id, new.replaces, reads_all=reads_all
             )
+            check_listed(conversation)
             return await drop_failed_repeat(connection, user_id, conversation, new.contents)
         if new.previous_response_id is None:
             return await create_chain(connection, user_id)

@@ -9,6 +9,7 @@ from parley.conversations.model import item_type
 from parley.errors import StorageUnavailable
 from parley.ids import ResponseId
 from parley.kit.postgres import Pool, transaction_for_all
+from parley.kit.telemetry import describe_error
 from parley.models.model import Delta
 from parley.turns.answer import Answer, item_ids_for, put_together
 from parley.turns.entries import LogCopy, decode_deltas, entry_fields
@@ -49,7 +50,16 @@ class Sweeper:
         silent = [turn for turn in unsettled if not await self._log.is_alive(turn.user_id, turn.response_id)]
         abandoned = [turn for turn in silent if (turn.response_id, turn.lease_epoch) in self._suspects]
         self._suspects = {(turn.response_id, turn.lease_epoch) for turn in silent}
-        return sum([await self._resolve(turn) for turn in [*abandoned, *waiting]])
+        return sum([await self._resolve_alone(turn) for turn in [*abandoned, *waiting]])
+
+    async def _resolve_alone(self, turn: UnsettledTurn) -> bool:
+        try:
+            return await self._resolve(turn)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 -- one turn that cannot be read must not keep the others from being settled
+            self._logger.error("turn_not_swept", extra={"turn_id": str(turn.response_id), **describe_error(error)})
+            return False
 
     async def _resolve(self, turn: UnsettledTurn) -> bool:
         copy = await self._log.read(turn.user_id, turn.response_id)

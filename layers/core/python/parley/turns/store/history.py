@@ -210,6 +210,12 @@ async def _copy_until(connection: Connection, user_id: UserId, link: Link) -> Co
     return copy_id
 
 
+def check_listed(conversation: OpenConversation) -> None:
+    """Raises: NotFound for one that holds a chain of responses: it has no name of its own."""
+    if not conversation.is_listed:
+        raise NotFound("No such conversation.", param="conversation_id")
+
+
 def busy() -> ConversationBusy:
     message = "Another answer is being written in this conversation. Wait for it or stop it."
     return ConversationBusy(message, retry_after_s=1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -10,12 +11,14 @@ from psycopg.types.json import Jsonb
 
 from parley.conversations.model import (
     ItemContent,
+    ItemStatus,
     Message,
     content_to_json,
     item_type,
 )
 from parley.ids import ItemId, ResponseId, UserId
 from parley.kit.postgres import Connection
+from parley.turns.answer import item_statuses_for
 from parley.turns.model import Idempotency, Outcome, Response, Status
 from parley.turns.store.history import OpenConversation, busy
 
@@ -71,7 +74,12 @@ async def record_turn(connection: Connection, conversation: OpenConversation, tu
                 window_start,
                 turn.title,
                 orjson.dumps(document).decode(),
-                _rows([item_id for item_id, _ in response.input_items], contents, turn.token_counts),
+                _rows(
+                    [item_id for item_id, _ in response.input_items],
+                    contents,
+                    repeat("completed", len(contents)),
+                    turn.token_counts,
+                ),
             ),
         )
     except UniqueViolation as error:
@@ -82,7 +90,12 @@ async def record_turn(connection: Connection, conversation: OpenConversation, tu
     return row is not None and bool(row[0])
 
 
-def _rows(item_ids: Sequence[ItemId], contents: Sequence[ItemContent], token_counts: Iterable[int | None]) -> str:
+def _rows(
+    item_ids: Iterable[ItemId],
+    contents: Iterable[ItemContent],
+    statuses: Iterable[ItemStatus],
+    token_counts: Iterable[int | None],
+) -> str:
     """Items as one JSON parameter: an array for each column was most of psycopg's work on the statement."""
     rows = [
         {
@@ -90,11 +103,12 @@ def _rows(item_ids: Sequence[ItemId], contents: Sequence[ItemContent], token_cou
             "item_id": item_id,
             "type": item_type(content),
             "role": content.role if isinstance(content, Message) else None,
+            "status": status,
             "content": content_to_json(content),
             "token_count": token_count,
         }
-        for position, (item_id, content, token_count) in enumerate(
-            zip(item_ids, contents, token_counts, strict=True), 1
+        for position, (item_id, content, status, token_count) in enumerate(
+            zip(item_ids, contents, statuses, token_counts, strict=True), 1
         )
     ]
     return orjson.dumps(rows).decode()
@@ -139,7 +153,12 @@ async def settle_turn(connection: Connection, settlement: Settlement) -> bool:
             settlement.lease_epoch,
             orjson.dumps(end).decode(),
             Jsonb(settlement.receipt) if settlement.receipt is not None else None,
-            _rows(settlement.item_ids, contents, [token_count] * len(contents)),
+            _rows(
+                settlement.item_ids,
+                contents,
+                item_statuses_for(contents, outcome.status),
+                [token_count] * len(contents),
+            ),
         ),
     )
     row = await cursor.fetchone()
