@@ -1,0 +1,4 @@
+// Warnings are errors.
+process.on("warning", (warning) => {
+  throw warning;
+});
