@@ -17,13 +17,19 @@ _APP_ROLE = "parley_app"
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """What the chat function has asked the database so far. `in_all` counts BEGIN, COMMIT and ROLLBACK as well."""
+    """What the chat function has asked the database so far. `in_all` counts BEGIN, COMMIT and ROLLBACK as well.
+
+    A call of a function of the schema is one; the statements in the function's body are `inside`.
+    """
 
     in_all: int
     transactions: int
+    inside: int
 
     def __sub__(self, earlier: "Statements") -> "Statements":
-        return Statements(self.in_all - earlier.in_all, self.transactions - earlier.transactions)
+        return Statements(
+            self.in_all - earlier.in_all, self.transactions - earlier.transactions, self.inside - earlier.inside
+        )
 
 
 @contextmanager
@@ -31,6 +37,7 @@ def counting_postgres(home: Path) -> Iterator[EmbeddedPostgres]:
     """The real embedded Postgres, durable as in the stack, that counts statements from its start."""
     with EmbeddedPostgres(home) as postgres, psycopg.connect(postgres.owner_url, autocommit=True) as owner:
         owner.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
+        owner.execute("ALTER SYSTEM SET pg_stat_statements.track = 'all'")  # what functions run inside as well
     with EmbeddedPostgres(home) as postgres:
         with psycopg.connect(postgres.owner_url, autocommit=True) as owner:
             owner.execute("CREATE EXTENSION pg_stat_statements")
@@ -64,10 +71,11 @@ class Ledger:
         with psycopg.connect(self.url) as owner:
             row = owner.execute(
                 """
-                SELECT COALESCE(sum(calls), 0)::bigint,
-                    COALESCE(sum(calls) FILTER (WHERE query ~* '^(begin|commit|rollback)'), 0)::bigint
+                SELECT COALESCE(sum(calls) FILTER (WHERE toplevel), 0)::bigint,
+                    COALESCE(sum(calls) FILTER (WHERE toplevel AND query ~* '^(begin|commit|rollback)'), 0)::bigint,
+                    COALESCE(sum(calls) FILTER (WHERE NOT toplevel), 0)::bigint
                 FROM pg_stat_statements
-                WHERE userid = %s::regrole AND toplevel
+                WHERE userid = %s::regrole
                 """,
                 (_APP_ROLE,),
             ).fetchone()

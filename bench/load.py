@@ -2,7 +2,7 @@
 
     python -m bench.load < plan.json > load.json
 
-It reads the raw protocol, for an HTTP library would cost as much as what is measured; and it parses and checks every event.
+It parses and checks every event of every stream.
 """
 
 import asyncio
@@ -10,77 +10,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import cast
 
-import httptools
 import uvloop
 
 from bench import script
+from bench.client import Connection
 from bench.plan import TURNS_PER_CONVERSATION, Load, Plan, Worker, as_request
 from bench.stream import StreamCheck
 
 ANSWER_WITHIN_S = 60
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
-
-
-class Connection(asyncio.Protocol):
-    """One kept-alive HTTP connection; `ask` sends a request and returns when its answer is over."""
-
-    def __init__(self, tally: "Tally") -> None:
-        self._tally = tally
-        self._check = StreamCheck()
-        self._over: asyncio.Future[None] | None = None
-        self._status = 0
-        self.is_open = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
-        self.is_open = True
-
-    async def ask(self, request: bytes, expected: str) -> str | None:
-        """What was wrong with the answer; None when it was whole. Its times go to the tally."""
-        self._parser = httptools.HttpResponseParser(self)
-        self._check = StreamCheck()
-        self._status = 0
-        self._over = asyncio.get_running_loop().create_future()
-        self._tally.begin(self)
-        self._transport.write(request)
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await self._over
-        except TimeoutError:
-            self._transport.abort()
-            return f"not answered within {ANSWER_WITHIN_S} s"
-        except ConnectionError:
-            return f"connection lost after {self._check.tokens} tokens"
-        if self._status != 200:
-            return f"status {self._status}"
-        return self._check.problem(expected)
-
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's protocol
-        self.is_open = False
-        if self._over is not None and not self._over.done():
-            self._over.set_exception(ConnectionError())
-
-    def close(self) -> None:
-        self._transport.close()
-
-    def on_headers_complete(self) -> None:
-        self._status = self._parser.get_status_code()
-
-    def on_body(self, body: bytes) -> None:
-        tokens = self._check.feed(body) if self._status == 200 else 0
-        if tokens:
-            self._tally.receive(self, tokens)
-
-    def on_message_complete(self) -> None:
-        if not self._parser.should_keep_alive():
-            self._transport.close()
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
 
 
 class Times:
@@ -99,7 +38,6 @@ class Tally:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._times: dict[Connection, Times] = {}
         self.tokens = 0
         self.turns = 0
         self.answered = 0
@@ -110,11 +48,8 @@ class Tally:
     def is_measured(self, at: float) -> bool:
         return self._plan.measure_from <= at < self._plan.measure_until
 
-    def begin(self, connection: Connection) -> None:
-        self._times[connection] = Times(time.monotonic())
-
-    def receive(self, connection: Connection, tokens: int) -> None:
-        now, times = time.monotonic(), self._times[connection]
+    def receive(self, times: Times, tokens: int) -> None:
+        now = time.monotonic()
         is_measured = self.is_measured(now)
         if is_measured:
             self.tokens += tokens
@@ -138,18 +73,34 @@ class Tally:
 
 async def ask_again_and_again(plan: Plan, number: int, worker: Worker, port: int, tally: Tally) -> None:
     """One worker: a turn after the other on one connection, until the window is over."""
-    loop = asyncio.get_running_loop()
     connection: Connection | None = None
     turn = 0
     while time.monotonic() < plan.measure_until:
         if connection is None or not connection.is_open:
-            _, connection = await loop.create_connection(lambda: Connection(tally), "127.0.0.1", port)
+            connection = await Connection.open(port)
         asked = script.question(f"{plan.name}-{number}-{turn}", plan.tokens)
         request = as_request(plan, worker, asked, _conversation(worker.conversations, turn))
-        tally.end(await connection.ask(request, script.answer(asked)))
+        tally.end(await _ask(connection, request, script.answer(asked), tally))
         turn += 1
     if connection is not None:
-        connection.close()
+        connection.leave()
+
+
+async def _ask(connection: Connection, request: bytes, expected: str, tally: Tally) -> str | None:
+    """What was wrong with the answer; None when it was whole. Its times go to the tally."""
+    check, times = StreamCheck(), Times(time.monotonic())
+
+    def receive(body: bytes) -> None:
+        if tokens := check.feed(body):
+            tally.receive(times, tokens)
+
+    try:
+        status = await connection.ask(request, receive, ANSWER_WITHIN_S)
+    except TimeoutError:
+        return f"not answered within {ANSWER_WITHIN_S} s"
+    except ConnectionError:
+        return f"connection lost after {check.tokens} tokens"
+    return check.problem(expected) if status == 200 else f"status {status}"
 
 
 def _conversation(conversations: Sequence[str], turn: int) -> str | None:

@@ -2,11 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Self
 
 import orjson
 
+from bench.client import http_request
+
 TURNS_PER_CONVERSATION = 5
+
+
+class Kind(StrEnum):
+    """The loads: turns of the usual length, long ones, tokens that come each at a time of its own, twice as many streams."""
+
+    SHORT = "short"
+    LONG = "long"
+    SCATTERED = "scattered"
+    CROWD = "crowd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,4 @@ def as_request(plan: Plan, worker: Worker, asked: str, conversation_id: str | No
     if conversation_id is not None:
         document["conversation_id"] = conversation_id
     body = orjson.dumps(document)
-    headers = {"host": "bench", "content-type": "application/json", "content-length": str(len(body)), **worker.headers}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST /v1/chat/completions HTTP/1.1\r\n{lines}\r\n".encode() + body
+    return http_request("POST", "/v1/chat/completions", worker.headers, body)

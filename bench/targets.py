@@ -1,7 +1,7 @@
 """What is measured: the chat function with its real Postgres and Valkey, and the peers, all in front of the same engine."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import psutil
 
 from bench import peers
 from bench.database import Ledger, counting_postgres
-from bench.plan import TURNS_PER_CONVERSATION, Worker
+from bench.plan import TURNS_PER_CONVERSATION, Kind, Worker
 from bench.processes import NotUpError, started
 from local.parts import EmbeddedPostgres, EmbeddedValkey
 from local.parts.ports import free_port
@@ -22,29 +22,40 @@ from local.parts.ports import free_port
 class Target:
     """A server to load. `ledger` is there for the one that stores its turns.
 
-    `workers` gives the clients of one load, each of which may ask for so many turns.
+    `workers` gives so many clients of one load, each of which may ask for so many turns. `kinds`: the loads it is put to.
     """
 
     name: str
     what: str
     port: int
     process: psutil.Process
-    streams: int
-    workers: Callable[[int], Sequence[Worker]]
+    workers: Callable[[int, int], Sequence[Worker]]
     ledger: Ledger | None = None
+    kinds: Collection[Kind] = tuple(Kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where the targets of a benchmark run: a scratch folder, the engine's port, and how many clients there will be."""
+    """Where the targets of a benchmark run: a scratch folder and the engine's port."""
 
     home: Path
     engine_port: int
-    streams: int
 
     @property
     def engine_url(self) -> str:
         return f"http://127.0.0.1:{self.engine_port}/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What processes of the chat function share."""
+
+    postgres: EmbeddedPostgres
+    valkey: EmbeddedValkey
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.postgres.owner_url)
 
 
 @contextmanager
@@ -57,45 +68,43 @@ def engine(home: Path, interval_ms: float) -> Iterator[int]:
 
 
 @contextmanager
-def chat_function(setting: Setting) -> Iterator[Target]:
+def storage(home: Path) -> Iterator[Storage]:
+    """The real Postgres and Valkey, durable as in the stack."""
+    with counting_postgres(home) as postgres, EmbeddedValkey(home) as valkey:
+        yield Storage(postgres, valkey)
+
+
+@contextmanager
+def chat_function(setting: Setting, stored: Storage, name: str = "chat function") -> Iterator[Target]:
     """The chat function alone by its `run.sh`, every worker an authenticated user with conversations of its own."""
-    with (
-        counting_postgres(setting.home) as postgres,
-        EmbeddedValkey(setting.home) as valkey,
-        started(
-            ["/bin/sh", "lambdas/chat/run.sh"],
-            port=(port := free_port()),
-            log=setting.home / "chat.log",
-            env=_chat_environment(setting, postgres, valkey, port),
-        ) as process,
-    ):
-        ledger = Ledger(postgres.owner_url)
-        users = [uuid4() for _ in range(setting.streams)]
+    port = free_port()
+    ledger = stored.ledger
 
-        def workers(turns: int) -> list[Worker]:
-            made = ledger.make_conversations(users, -(-turns // TURNS_PER_CONVERSATION))
-            return [Worker(_headers(user_id), made[user_id]) for user_id in users]
+    def workers(streams: int, turns: int) -> list[Worker]:
+        users = [uuid4() for _ in range(streams)]
+        made = ledger.make_conversations(users, -(-turns // TURNS_PER_CONVERSATION))
+        return [Worker(headers_of(user_id), made[user_id]) for user_id in users]
 
-        yield Target(
-            "chat function", "the whole turn, authenticated and stored", port, process, setting.streams, workers, ledger
-        )
+    log = setting.home / f"chat-{port}.log"
+    with started(
+        ["/bin/sh", "lambdas/chat/run.sh"], port=port, log=log, env=_chat_environment(setting, stored, port)
+    ) as process:
+        yield Target(name, "the whole turn, authenticated, stored and logged", port, process, workers, ledger)
 
 
-def _chat_environment(
-    setting: Setting, postgres: EmbeddedPostgres, valkey: EmbeddedValkey, port: int
-) -> dict[str, str]:
+def _chat_environment(setting: Setting, stored: Storage, port: int) -> dict[str, str]:
     return {
         "PYTHON": sys.executable,
         "AWS_LWA_PORT": str(port),
-        "DATABASE_URL": postgres.url_for("parley_app"),
-        "VALKEY_URL": valkey.url,
-        "VALKEY_PASSWORD_FILE": str(valkey.password_file),
+        "DATABASE_URL": stored.postgres.url_for("parley_app"),
+        "VALKEY_URL": stored.valkey.url,
+        "VALKEY_PASSWORD_FILE": str(stored.valkey.password_file),
         "ENGINE_URL": setting.engine_url,
         "LOG_LEVEL": "WARNING",
     }
 
 
-def _headers(user_id: UUID) -> dict[str, str]:
+def headers_of(user_id: UUID) -> dict[str, str]:
     """What API Gateway and Lambda Web Adapter put beside the request once the authorizer has let it in."""
     authorizer = {"principalId": str(user_id), "user_id": str(user_id), "tier": "pro", "roles": ""}
     context = {"requestId": str(uuid4()), "authorizer": authorizer}
@@ -109,15 +118,8 @@ def bare_relay(setting: Setting) -> Iterator[Target]:
     argv += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
     log = setting.home / "relay.log"
     with started(argv, port=port, log=log, env={"ENGINE_URL": setting.engine_url}) as process:
-        workers = [Worker({})] * setting.streams
-        yield Target(
-            "bare relay",
-            "Starlette and aiohttp, bytes passed on unread",
-            port,
-            process,
-            setting.streams,
-            lambda _: workers,
-        )
+        what = "Starlette and aiohttp, bytes passed on unread"
+        yield Target("bare relay", what, port, process, lambda streams, _: [Worker({})] * streams)
 
 
 @contextmanager
@@ -126,31 +128,30 @@ def litellm_proxy(setting: Setting, program: Path) -> Iterator[Target]:
     config = peers.write_litellm_config(setting.home, setting.engine_url)
     argv = [str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     log = setting.home / "litellm.log"
+    worker = Worker({"authorization": f"Bearer {peers.LITELLM_KEY}"})
     with started(argv, port=port, log=log, env=peers.LITELLM_ENVIRONMENT, within_s=120) as process:
-        workers = [Worker({"authorization": f"Bearer {peers.LITELLM_KEY}"})] * setting.streams
         yield Target(
             "LiteLLM proxy",
             f"{peers.LITELLM}, relay and key check only",
             port,
             process,
-            setting.streams,
-            lambda _: workers,
+            lambda streams, _: [worker] * streams,
+            # It cannot keep up with the first load, and other ones tell nothing new of it.
+            kinds=(Kind.SHORT, Kind.LONG),
         )
 
 
 @contextmanager
-def all_targets(setting: Setting, *, with_peers: bool = True) -> Iterator[list[Target]]:
-    """The chat function first. A peer that is not there, or does not start, is said so and left out."""
+def running_peers(setting: Setting) -> Iterator[list[Target]]:
+    """A peer that is not there, or does not start, is said so and left out."""
     with ExitStack() as stack:
-        targets = [stack.enter_context(chat_function(setting))]
-        if with_peers:
-            targets.append(stack.enter_context(bare_relay(setting)))
-            program = peers.litellm_program()
-            if program is None:
-                print(f"LiteLLM proxy: {peers.INSTALL_HINT}")
-            else:
-                try:
-                    targets.append(stack.enter_context(litellm_proxy(setting, program)))
-                except NotUpError as error:
-                    print(f"LiteLLM proxy: left out. {error}")
+        targets = [stack.enter_context(bare_relay(setting))]
+        program = peers.litellm_program()
+        if program is None:
+            print(f"LiteLLM proxy: {peers.INSTALL_HINT}")
+        else:
+            try:
+                targets.append(stack.enter_context(litellm_proxy(setting, program)))
+            except NotUpError as error:
+                print(f"LiteLLM proxy: left out. {error}")
         yield targets
