@@ -59,10 +59,10 @@ class Prompt:
 
 
 async def record_turn(pool: Pool, engine: Engine, chat: ChatTurn, response_id: ResponseId) -> Prompt:
-    """Store the user's items and the response in one transaction, and compile the prompt from the history.
+    """Store the user's items and the response at once, and compile the prompt from the history.
 
-    Raises: NotFound, ConversationBusy, ContextLengthExceeded, StorageUnavailable, EngineUnavailable: nothing is stored then;
-    store.KeyTakenError when a request with the same idempotency key was faster.
+    Raises: NotFound, ConversationBusy (also where a request with the same idempotency key was faster), InvalidRequest,
+    ContextLengthExceeded, StorageUnavailable, EngineUnavailable; nothing is stored then.
     """
     recorder = _Recorder(pool, engine, chat, response_id)
     while (prompt := await recorder.try_once()) is None:

@@ -13,6 +13,7 @@ from parley.conversations.model import ItemQuery, ListedItem, Page
 from parley.errors import (
     ChatError,
     ConversationBusy,
+    EngineUnavailable,
     IdempotencyKeyReused,
     NotFound,
     StorageUnavailable,
@@ -206,6 +207,10 @@ class Turns:
         try:
             chat = chat_of(queued, await self._parts.catalogue.get(turn.response.model))
             prompt = await reopen_turn(self._pool, self._parts.engine, chat, queued)
+        except (StorageUnavailable, EngineUnavailable) as error:
+            # Nobody has heard a word of it: without a heartbeat the sweeper queues it again.
+            self._parts.logger.warning("queued_turn_left", extra={"turn_id": str(response_id), **describe_error(error)})
+            return
         except ChatError as error:
             await self._worker.settle_silent(turn.response, epoch, Outcome(Status.FAILED, None, error=error))
             return
