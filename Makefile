@@ -48,10 +48,11 @@ format: setup-test ## rewrite code in the one style
 	cd web && npm run --silent format
 
 test: setup-test page ## the tests, on the real Postgres, Valkey and engine; sets up what they need
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests --ignore=tests/faults
 	cd web && npm test --silent
 
-test-all: test ## the tests and the slower ones
+test-all: test ## the tests, and what survives when parts die (5 minutes more)
+	$(BIN)/pytest tests/faults
 
 build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.14
 	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.14)

@@ -43,7 +43,8 @@ async def open_valkey(
         password=_read_password(password_file),
         credential_provider=_SignIn(sign_in) if sign_in else None,
         socket_connect_timeout=CONNECT_WITHIN_S,
-        socket_timeout=BLOCK_WITHIN_S,
+        # What is awaited is bounded as a whole (`prompt`): redis-py's own limit is a timer for every answer of a pipeline.
+        socket_timeout=None,
         decode_responses=False,
     )
     try:
@@ -81,7 +82,11 @@ class _Client(RedisCluster):
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         if b"BLOCK" in args:
-            return await super().execute_command(*args, **kwargs)
+            try:
+                async with asyncio.timeout(BLOCK_WITHIN_S):
+                    return await super().execute_command(*args, **kwargs)
+            except TimeoutError as error:
+                raise RedisTimeoutError(f"no answer within {BLOCK_WITHIN_S} s") from error
         async with self.prompt():
             return await super().execute_command(*args, **kwargs)
 

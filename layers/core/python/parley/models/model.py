@@ -68,14 +68,26 @@ def delta_from_chunk(chunk: Mapping[str, Any]) -> Delta:
         return Delta(usage=usage_from_json(usage) if usage else None)
     choice = choices[0]
     delta = choice["delta"]
+    tool_calls = delta.get("tool_calls")
     return Delta(
-        delta.get("content") or "",
-        delta.get("reasoning_content") or delta.get("reasoning") or "",
-        delta.get("tool_calls") or (),
+        _storable(delta.get("content") or ""),
+        _storable(delta.get("reasoning_content") or delta.get("reasoning") or ""),
+        [_storable_piece(piece) for piece in tool_calls] if tool_calls else (),
         choice.get("logprobs"),
         choice.get("finish_reason"),
         usage_from_json(usage) if usage else None,
     )
+
+
+def _storable(text: str) -> str:
+    """Postgres stores no NUL, which a model of bytes can say."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def _storable_piece(piece: Mapping[str, Any]) -> Mapping[str, Any]:
+    function: Mapping[str, Any] = piece.get("function") or {}
+    arguments = function.get("arguments") or ""
+    return {**piece, "function": {**function, "arguments": _storable(arguments)}} if "\0" in arguments else piece
 
 
 def usage_from_json(usage: Mapping[str, Any]) -> Usage:

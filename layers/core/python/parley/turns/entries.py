@@ -30,17 +30,19 @@ class LogCopy:
 
     def take(self, entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Delta]:
         """Take the entries in; what is new of them."""
-        known = len(self.deltas)
+        known, has_hole = len(self.deltas), False
         for entry_id, fields in entries:
             start = int(fields[b"s"])
-            if start > len(self.deltas):
-                self.last_id = "-"
-                break
+            has_hole = start > len(self.deltas)
+            if has_hole:
+                continue  # a later entry may tell it all again
             batch = decode_deltas(orjson.loads(fields[b"d"]))
             self.deltas.extend(batch[len(self.deltas) - start :])
             self.last_id = entry_id.decode()
             if b"o" in fields:
                 self.outcome = _decode_outcome(orjson.loads(fields[b"o"]))
+        if has_hole:
+            self.last_id = "-"
         return self.deltas[known:]
 
 

@@ -9,13 +9,14 @@ An entry's id is `LEASE_EPOCH-N`, so that Valkey itself refuses what a process w
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any, cast
 from uuid import UUID
 
+import anyio
 from aws_lambda_powertools import Logger
 
 from parley.errors import StorageUnavailable
@@ -43,6 +44,8 @@ CHECKPOINT_EVERY_S = 2.0
 # How long the end of a turn waits for Valkey to come back. Who follows it from elsewhere looks into Postgres by then.
 END_WAITS_S = 30.0
 METRIC_EVERY_S = 10.0
+# How long a process that shuts down still waits for the last words of its turns to be in the log.
+REST_WITHIN_S = 1.0
 
 # What is raised when Valkey does not answer.
 _AWAY = (RedisError, OSError)
@@ -65,7 +68,9 @@ class LiveLog:
     saved: int = 0
     saved_s: float = field(default_factory=monotonic)
     entries: int = 0
-    acknowledged: str = ""
+    # The entries that Valkey is known to hold.
+    acknowledged: int = 0
+    heartbeat_s: float = float("-inf")
     flushes: int = 0
     outcome: Outcome | None = None
     closed_s: float | None = None
@@ -128,8 +133,18 @@ class ResponseLog:
 
     async def is_alive(self, user_id: UserId, response_id: ResponseId) -> bool:
         """Whether some process works on the turn. Raises: StorageUnavailable when that cannot be known."""
+        return (await self.are_alive([(user_id, response_id)]))[0]
+
+    async def are_alive(self, turns: Sequence[tuple[UserId, ResponseId]]) -> list[bool]:
+        """The same of many turns, in one round trip. Raises: StorageUnavailable."""
+        if not turns:
+            return []
         with _storage_errors():
-            return bool(await self._valkey.exists(_key(user_id, response_id, "alive")))
+            await self._valkey.initialize()
+            pipeline = cast("Any", self._valkey.pipeline(transaction=False))
+            for user_id, response_id in turns:
+                pipeline.exists(_key(user_id, response_id, "alive"))
+            return [bool(count) for count in await pipeline.execute()]
 
     async def read(self, user_id: UserId, response_id: ResponseId) -> LogCopy:
         """What the log holds of a turn, from its beginning. Raises: StorageUnavailable."""
@@ -148,12 +163,36 @@ class ResponseLog:
             answers = await pipeline.execute()
         return [copy.take(entries) for (_, _, copy), entries in zip(followed, answers, strict=True)]
 
+    async def fence(self, user_id: UserId, response_id: ResponseId, lease_epoch: int) -> None:
+        """Let nobody write any more who holds an earlier lease. Raises: StorageUnavailable."""
+        key = _key(user_id, response_id, "log")
+        with _storage_errors():
+            try:
+                await _execute(self._valkey, "XADD", key, f"{lease_epoch}-0", *entry_fields(0, (), None))
+            except ResponseError as error:
+                if not _is_refused_id(error):  # it stands there already
+                    raise
+            await self._valkey.expire(key, UNSETTLED_KEPT_FOR_S)
+
     async def end(self, user_id: UserId, response_id: ResponseId, entry_id: str, fields: Sequence[str | bytes]) -> None:
         """Write the last entry for a process that is gone. Raises: StorageUnavailable."""
         key = _key(user_id, response_id, "log")
         with _storage_errors():
             await _execute(self._valkey, "XADD", key, entry_id, *fields)
             await self._valkey.expire(key, self._kept_for_s)
+
+    @asynccontextmanager
+    async def keep_alive(self, user_id: UserId, response_id: ResponseId) -> AsyncGenerator[None]:
+        """Within it the turn counts as worked on, though it has no log yet."""
+
+        async def beat_forever() -> None:
+            while True:
+                with suppress(*_AWAY):
+                    await self._valkey.set(_key(user_id, response_id, "alive"), b"1", ex=ALIVE_FOR_S)
+                await asyncio.sleep(HEARTBEAT_EVERY * FLUSH_EVERY_S)
+
+        async with running_beside(beat_forever(), "heartbeat"):
+            yield
 
     async def forget(self, user_id: UserId, response_id: ResponseId) -> None:
         """Delete all that is kept of a turn here. Raises: StorageUnavailable."""
@@ -184,11 +223,18 @@ class ResponseLog:
             await self._has_work.wait()
             await asyncio.sleep(FLUSH_EVERY_S)
             try:
-                await self._flush()
-            except _AWAY as error:
-                await self._note_failure(error)
+                try:
+                    await self._flush()
+                except _AWAY as error:
+                    await self._note_failure(error)
             except Exception as error:  # noqa: BLE001 -- a task is a process edge: a bug in one log must not end the others
                 self._logger.error("response_log_broke", extra=describe_error(error))
+
+    async def write_rest(self) -> None:
+        """Returns once the ends of all turns that are over are written; with Valkey away, soon."""
+        with anyio.move_on_after(REST_WITHIN_S, shield=True):
+            while any(log.closed_s is not None for log in self._live):  # noqa: ASYNC110 -- at a shutdown only
+                await asyncio.sleep(FLUSH_EVERY_S / 2)
 
     async def _flush(self) -> None:
         if not self._live:
@@ -218,13 +264,13 @@ class ResponseLog:
         due = [log for log in self._live if log.outcome is None and _is_due(log, now_s)]
         if not due or self._save_checkpoints is None:
             return
-        rows = [_checkpoint_of(log) for log in due]
+        rows, counts = [_checkpoint_of(log) for log in due], [len(log.run.turn.deltas) for log in due]
         try:
             await self._save_checkpoints(rows)
         except StorageUnavailable:
             return  # the next time is another try
-        for log in due:
-            log.saved, log.saved_s = len(log.run.turn.deltas), now_s
+        for log, count in zip(due, counts, strict=True):
+            log.saved, log.saved_s = count, now_s
 
 
 class _Batch:
@@ -256,7 +302,8 @@ class _Batch:
             elif answer is None:
                 log.written = 0
             else:
-                log.written, log.is_ended, log.acknowledged = count, is_end, entry_id
+                log.written, log.is_ended = count, is_end
+                log.acknowledged += 1
 
         self._add(log, on_answer, "XADD", log.key("log"), *options, entry_id, *fields)
         if log.written == 0:  # a new stream, which would stay for ever
@@ -267,22 +314,30 @@ class _Batch:
 
     def _keep_alive(self, log: LiveLog) -> None:
         """From time to time a heartbeat, a look whether somebody asked for a stop, and whether the log is still whole."""
-        if log.flushes % HEARTBEAT_EVERY == 0:
-            self._add(log, _ignore, "SET", log.key("alive"), b"1", "EX", ALIVE_FOR_S)
+        # By the clock: with a slow Valkey a flush takes long.
+        if monotonic() - log.heartbeat_s >= HEARTBEAT_EVERY * FLUSH_EVERY_S:
+            self._beat(log, monotonic())
             if log.acknowledged:
-                self._check_last_entry(log)
+                self._check_length(log)
                 self._add(log, _ignore, "EXPIRE", log.key("log"), UNSETTLED_KEPT_FOR_S)
         if log.flushes % STOP_CHECK_EVERY == 0:
             self._add(log, partial(_stop_if_asked, log), "EXISTS", log.key("stop"))
 
-    def _check_last_entry(self, log: LiveLog) -> None:
-        """A replica that takes over may lack the last entries: then everything is written again."""
+    def _beat(self, log: LiveLog, now_s: float) -> None:
+        def on_answer(_: Any) -> None:
+            log.heartbeat_s = now_s
 
-        def on_answer(entries: Sequence[tuple[bytes, Any]]) -> None:
-            if not entries or entries[0][0] != log.acknowledged.encode():
+        self._add(log, on_answer, "SET", log.key("alive"), b"1", "EX", ALIVE_FOR_S)
+
+    def _check_length(self, log: LiveLog) -> None:
+        """A replica that takes over may lack entries, and newer ones may hide that: then everything is written again."""
+
+        def on_answer(length: int) -> None:
+            if length < log.acknowledged:
                 log.written = 0
+            log.acknowledged = length
 
-        self._add(log, on_answer, "XREVRANGE", log.key("log"), "+", "-", "COUNT", 1)
+        self._add(log, on_answer, "XLEN", log.key("log"))
 
     def _add(self, log: LiveLog, on_answer: Callable[[Any], None], *command: str | bytes | int) -> None:
         """Add a command for the node of the turn's keys. Left to look for it, redis-py takes half as long again for each."""
@@ -350,4 +405,7 @@ async def open_response_log(
     """
     log = ResponseLog(valkey, logger, kept_for_s, save_checkpoints)
     async with running_beside(log.write_forever(), "response-log-writer"):
-        yield log
+        try:
+            yield log
+        finally:
+            await log.write_rest()

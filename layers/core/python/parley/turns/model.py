@@ -173,6 +173,11 @@ def outcome_of(finish_reason: str | None, usage: Usage | None) -> Outcome:
     return Outcome(Status.COMPLETED if is_whole else Status.INCOMPLETE, finish_reason, usage)
 
 
+def outcome_of_stored(stored: StoredResponse) -> Outcome:
+    """How a settled turn ended, as the database has it."""
+    return Outcome(stored.status, stored.finish_reason, stored.usage, error_of(stored.error_code))
+
+
 def outcome_of_stop(reason: StopReason) -> Outcome:
     """The outcome of a turn that was made to end; what it had said so far is kept."""
     if reason is StopReason.CANCELLED:

@@ -37,7 +37,7 @@ from parley.turns.model import (
     Status,
     StopReason,
     StoredResponse,
-    error_of,
+    outcome_of_stored,
 )
 from parley.turns.queue import turn_job
 from parley.turns.record import RECORD_WITHIN_S, Prompt, chat_of, record_turn, reopen_turn, unrecorded
@@ -205,8 +205,10 @@ class Turns:
         clock.mark("take")
         turn, epoch = Turn(queued.stored.response), queued.stored.lease_epoch
         try:
-            chat = chat_of(queued, await self._parts.catalogue.get(turn.response.model))
-            prompt = await reopen_turn(self._pool, self._parts.engine, chat, queued)
+            # A saturated engine takes seconds to count a prompt.
+            async with self._log.keep_alive(user_id, response_id):
+                chat = chat_of(queued, await self._parts.catalogue.get(turn.response.model))
+                prompt = await reopen_turn(self._pool, self._parts.engine, chat, queued)
         except (StorageUnavailable, EngineUnavailable) as error:
             # Nobody has heard a word of it: without a heartbeat the sweeper queues it again.
             self._parts.logger.warning("queued_turn_left", extra={"turn_id": str(response_id), **describe_error(error)})
@@ -240,13 +242,13 @@ class Turns:
             copy = await self._whole_log(stored)
             if copy.outcome is not None:
                 turn.publish(copy.deltas)
-                turn.finish(_outcome_of(stored))
+                turn.finish(outcome_of_stored(stored))
                 return turn
         async with transaction(self._pool, response.user_id) as connection:
             output = await read_output(connection, response.user_id, response.response_id)
         turn.is_condensed = True
         turn.publish(taken_apart(output))
-        turn.finish(_outcome_of(stored))
+        turn.finish(outcome_of_stored(stored))
         return turn
 
     async def _whole_log(self, stored: StoredResponse) -> LogCopy:
@@ -273,17 +275,17 @@ class Turns:
 
         Raises: NotFound for an unknown or another user's response, StorageUnavailable.
         """
-        stored = await self.get(user_id, response_id)
         run = self._live.get(response_id)
+        if run is not None and run.turn.response.user_id == user_id:
+            run.stop(StopReason.CANCELLED)  # whatever is away
+        stored = await self.get(user_id, response_id)
         if stored.status is Status.QUEUED:
             outcome = Outcome(Status.CANCELLED, "stop")
             if await self._worker.settle_silent(stored.response, stored.lease_epoch, outcome):
                 return await self.get(user_id, response_id)
         if stored.status.is_settled:
             return stored
-        if run is not None:
-            run.stop(StopReason.CANCELLED)
-        else:
+        if run is None:
             await self._log.request_stop(user_id, response_id)
         with anyio.move_on_after(CANCEL_WAIT_S):
             if run is not None:
@@ -344,12 +346,8 @@ class Turns:
                 stored = await self.get(response.user_id, response.response_id)
             except NotFound:  # deleted meanwhile
                 return lost(), Answer()
-            return (_outcome_of(stored), Answer(stored.output)) if stored.status.is_settled else None
+            return (outcome_of_stored(stored), Answer(stored.output)) if stored.status.is_settled else None
         return None if await self._log.is_alive(response.user_id, response.response_id) else (lost(), Answer())
-
-
-def _outcome_of(stored: StoredResponse) -> Outcome:
-    return Outcome(stored.status, stored.finish_reason, stored.usage, error_of(stored.error_code))
 
 
 def _is_recent(stored: StoredResponse) -> bool:

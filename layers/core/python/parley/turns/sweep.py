@@ -10,10 +10,9 @@ from parley.errors import StorageUnavailable
 from parley.ids import ResponseId
 from parley.kit.postgres import Pool, transaction_for_all
 from parley.kit.telemetry import describe_error
-from parley.models.model import Delta
 from parley.turns.answer import Answer, item_ids_for, put_together
 from parley.turns.entries import LogCopy, decode_deltas, entry_fields
-from parley.turns.follow import lost, rest_of
+from parley.turns.follow import lost
 from parley.turns.log import FLUSH_EVERY_S, HEARTBEAT_EVERY, ResponseLog
 from parley.turns.model import Outcome
 from parley.turns.queue import JobQueue, turn_job
@@ -47,7 +46,8 @@ class Sweeper:
         async with transaction_for_all(self._pool) as connection:
             unsettled = await list_unsettled(connection, older_than_s=HEARTBEAT_EVERY * FLUSH_EVERY_S)
             waiting = await list_waiting(connection, longer_than_s=WAITS_AT_MOST_S)
-        silent = [turn for turn in unsettled if not await self._log.is_alive(turn.user_id, turn.response_id)]
+        alive = await self._log.are_alive([(turn.user_id, turn.response_id) for turn in unsettled])
+        silent = [turn for turn, lives in zip(unsettled, alive, strict=True) if not lives]
         abandoned = [turn for turn in silent if (turn.response_id, turn.lease_epoch) in self._suspects]
         self._suspects = {(turn.response_id, turn.lease_epoch) for turn in silent}
         return sum([await self._resolve_alone(turn) for turn in [*abandoned, *waiting]])
@@ -62,6 +62,8 @@ class Sweeper:
             return False
 
     async def _resolve(self, turn: UnsettledTurn) -> bool:
+        # Should its process thaw, it writes nothing that is not read here.
+        await self._log.fence(turn.user_id, turn.response_id, turn.lease_epoch + 1)
         copy = await self._log.read(turn.user_id, turn.response_id)
         has_spoken = copy.deltas or copy.outcome or turn.checkpoint
         if turn.is_background and not has_spoken and turn.lease_epoch < LAST_LEASE:
@@ -78,7 +80,7 @@ class Sweeper:
         return is_queued
 
     async def _settle(self, turn: UnsettledTurn, copy: LogCopy) -> bool:
-        answer, rest = _what_is_left(copy, turn.checkpoint)
+        answer, knows_more = _what_is_left(copy, turn.checkpoint)
         # Where only the database was away at its end, the log tells how the turn ended.
         outcome = copy.outcome or lost()
         async with transaction_for_all(self._pool) as connection:
@@ -97,22 +99,23 @@ class Sweeper:
         if is_settled:
             self._logger.warning("abandoned_turn_settled", extra={"turn_id": str(turn.response_id)})
         if is_settled and copy.outcome is None:
-            await self._end_log(turn, copy, rest, outcome)
+            await self._end_log(turn, copy, None if knows_more else outcome)
         return is_settled
 
-    async def _end_log(self, turn: UnsettledTurn, copy: LogCopy, rest: Sequence[Delta], outcome: Outcome) -> None:
-        """Under the next lease, so that the process that held this one writes nothing more, should it thaw."""
-        entry_id, fields = f"{turn.lease_epoch + 1}-1", entry_fields(len(copy.deltas), rest, outcome)
+    async def _end_log(self, turn: UnsettledTurn, copy: LogCopy, outcome: Outcome | None) -> None:
+        """Without an outcome who follows the turn asks the database, which tells each what he lacks: where a checkpoint knew
+        more than the log, readers may have heard of it delta by delta.
+        """
+        entry_id, fields = f"{turn.lease_epoch + 1}-1", entry_fields(len(copy.deltas), (), outcome)
         with suppress(StorageUnavailable):  # who follows the turn asks the database
             await self._log.end(turn.user_id, turn.response_id, entry_id, fields)
 
 
-def _what_is_left(copy: LogCopy, checkpoint: Sequence[object] | None) -> tuple[Answer, list[Delta]]:
-    """The longer of what the log and the checkpoint hold, and what the log lacks of it."""
+def _what_is_left(copy: LogCopy, checkpoint: Sequence[object] | None) -> tuple[Answer, bool]:
+    """The longer of what the log and the checkpoint hold, and whether that is the checkpoint."""
     logged = put_together(copy.deltas)
     if checkpoint is None:
-        return logged, []
+        return logged, False
     saved = put_together(decode_deltas(checkpoint))
-    if len(saved.text) + len(saved.reasoning) <= len(logged.text) + len(logged.reasoning):
-        return logged, []
-    return saved, rest_of(saved, copy.deltas)
+    knows_more = len(saved.text) + len(saved.reasoning) > len(logged.text) + len(logged.reasoning)
+    return (saved, True) if knows_more else (logged, False)

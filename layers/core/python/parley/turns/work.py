@@ -7,11 +7,12 @@ from hashlib import sha256
 from time import monotonic
 from typing import Any
 
+import anyio
 from aws_lambda_powertools import Logger
 
 from parley.conversations.model import item_type
-from parley.errors import ChatError, EngineFailed, StorageUnavailable
-from parley.kit.postgres import Pool, single_statements
+from parley.errors import ChatError, EngineFailed, NotFound, StorageUnavailable
+from parley.kit.postgres import Pool, single_statements, transaction
 from parley.kit.telemetry import describe_error
 from parley.models.client import Engine
 from parley.models.model import Usage
@@ -19,10 +20,20 @@ from parley.models.service import Catalogue
 from parley.turns.answer import Answer, item_ids_for, put_together
 from parley.turns.entries import entry_fields
 from parley.turns.log import ResponseLog
-from parley.turns.model import ChatTurn, Outcome, Response, Status, StopReason, outcome_of, outcome_of_stop
+from parley.turns.model import (
+    ChatTurn,
+    Outcome,
+    Response,
+    Status,
+    StopReason,
+    outcome_of,
+    outcome_of_stop,
+    outcome_of_stored,
+)
 from parley.turns.queue import JobQueue, title_job
 from parley.turns.receipt import receipt_of
 from parley.turns.record import Prompt
+from parley.turns.store.responses import get_response
 from parley.turns.store.turn import Settlement, settle_turn
 from parley.turns.turn import Run
 
@@ -30,6 +41,8 @@ from parley.turns.turn import Run
 SETTLE_WITHIN_S = 20
 SETTLE_RETRY_AFTER_S = 0.25
 SETTLE_RETRY_AT_LEAST_EVERY_S = 2
+# For the tokens of an answer that was cut off: a frozen engine must not keep its readers from hearing of the end.
+COUNTED_WITHIN_S = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ class Worker:
         try:
             outcome = await self._generate(run, request)
             outcome = await self._with_usage(run, request, outcome)
-            await self._settle(run, prompt, outcome)
+            outcome = await self._settle(run, prompt, outcome)
             # Not after its end, for Lambda freezes the process then.
             await self._follow_up(run, prompt, outcome)
         except Exception as error:  # noqa: BLE001 -- a task is a process edge: one turn's bug must not end the others
@@ -109,18 +122,21 @@ class Worker:
             return outcome
         answer = put_together(run.turn.deltas)
         model = run.chat.model.name
-        try:
+        # Should the engine be gone: every chunk it sent was at least one token.
+        completion_tokens, prompt_tokens = len(run.turn.deltas), 0
+        with suppress(ChatError), anyio.move_on_after(COUNTED_WITHIN_S):
             completion_tokens = await self._engine.count_tokens(model, answer.reasoning + answer.text)
             prompt_tokens = await self._engine.count_prompt_tokens(request)
-        except ChatError:  # the engine is gone: every chunk it sent was at least one token
-            completion_tokens, prompt_tokens = len(run.turn.deltas), 0
         return replace(outcome, usage=Usage(prompt_tokens, completion_tokens))
 
-    async def _settle(self, run: Run, prompt: Prompt, outcome: Outcome) -> None:
-        """Store how the turn ended. A database that is away is tried again; then the sweeper settles it from the log."""
+    async def _settle(self, run: Run, prompt: Prompt, outcome: Outcome) -> Outcome:
+        """Store how the turn ended; what its readers are told of it.
+
+        A database that is away is tried again; then the sweeper settles the turn from its log.
+        """
         response = run.turn.response
         if not response.is_stored:
-            return
+            return outcome
         settlement = _settlement(response, run.lease_epoch, outcome, put_together(run.turn.deltas))
         settlement = replace(settlement, receipt=receipt_of(run, prompt, outcome))
         give_up_s = monotonic() + SETTLE_WITHIN_S
@@ -135,10 +151,20 @@ class Worker:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, SETTLE_RETRY_AT_LEAST_EVERY_S)
             else:
-                if not is_settled:
-                    self._logger.warning("turn_settled_elsewhere", extra={"turn_id": _id_of(run)})
-                return
+                return outcome if is_settled else await self._as_settled(run, outcome)
         self._logger.error("turn_not_settled", extra={"turn_id": _id_of(run)})
+        return outcome
+
+    async def _as_settled(self, run: Run, outcome: Outcome) -> Outcome:
+        """Of a turn that was settled already, by the sweeper or by a try of ours that got no answer, what was stored counts."""
+        self._logger.warning("turn_settled_already", extra={"turn_id": _id_of(run)})
+        response = run.turn.response
+        try:
+            async with transaction(self._pool, response.user_id) as connection:
+                stored = await get_response(connection, response.user_id, response.response_id)
+        except (NotFound, StorageUnavailable):  # deleted meanwhile, with whatever was said
+            return outcome
+        return outcome_of_stored(stored) if stored.status.is_settled else outcome_of_stop(StopReason.LEASE_LOST)
 
     async def _follow_up(self, run: Run, prompt: Prompt, outcome: Outcome) -> None:
         """What a turn leads to: a title after the first of a conversation, a key given back when it said nothing."""

@@ -58,7 +58,7 @@ class UnsettledTurn:
     checkpoint: Sequence[Any] | None
 
 
-async def list_unsettled(connection: Connection, older_than_s: float, limit: int = 500) -> list[UnsettledTurn]:
+async def list_unsettled(connection: Connection, older_than_s: float, limit: int = 5000) -> list[UnsettledTurn]:
     """Turns of all users that are in progress and began longer ago than that; for the role `parley_jobs`.
 
     What began in the future did so by a clock that is wrong, and may be of any age.
