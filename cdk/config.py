@@ -1,4 +1,4 @@
-"""What differs between stages: `cdk/stages/<stage>.toml`, checked before anything is synthesised."""
+"""What differs between stages: `cdk/stages/<stage>.toml`, checked before anything is synthesised. Imports no CDK."""
 
 import sys
 import tomllib
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from aws_cdk import RemovalPolicy
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 Stage = Literal["dev", "prod"]
@@ -111,6 +110,47 @@ class EngineConfig(_Table):
     api_key_secret_arn: Annotated[str, StringConstraints(pattern=_arn("secretsmanager", "secret:.+"))] | None = None
 
 
+class FloorConfig(_Table):
+    """From when on a pool keeps at least so many instances. `cron` has EventBridge's six fields, in UTC."""
+
+    cron: Annotated[str, StringConstraints(pattern=r"^\S+( \S+){5}$")]
+    min_instances: Annotated[int, Field(ge=0)]
+
+
+class PoolConfig(_Table):
+    """Instances with GPUs that serve one model with vLLM, by a profile of `gpu_workers/vllm/profiles`.
+
+    `stop_timeout_s` is how long running streams may go on when a replica is stopped; a spot notice leaves 120 s.
+    """
+
+    profile: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+    instance_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")]
+    gpus_per_instance: Annotated[int, Field(ge=1, le=16)]
+    gpus_per_replica: Annotated[int, Field(ge=1, le=16)]
+    min_instances: Annotated[int, Field(ge=0)]
+    max_instances: Annotated[int, Field(ge=1)]
+    spot: bool = False
+    stop_timeout_s: Annotated[int, Field(ge=30, le=3600)] = 300
+    scale_out_waiting_per_replica: Annotated[float, Field(gt=0)] = 2
+    scale_out_kv_use: Annotated[float, Field(gt=0, lt=1)] = 0.85
+    schedule: list[FloorConfig] = []
+
+    @property
+    def replicas_per_instance(self) -> int:
+        return self.gpus_per_instance // self.gpus_per_replica
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.gpus_per_instance % self.gpus_per_replica:
+            raise ValueError("gpus_per_replica: must divide gpus_per_instance")
+        if any(each > self.max_instances for each in (self.min_instances, *(f.min_instances for f in self.schedule))):
+            raise ValueError("min_instances: must not be over max_instances")
+        return self
+
+
+PoolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+
+
 class ApiConfig(_Table):
     """The REST API and the functions behind it."""
 
@@ -186,6 +226,7 @@ class StageConfig(_Table):
     cache: CacheConfig
     identity: IdentityConfig
     engine: EngineConfig
+    pools: dict[PoolName, PoolConfig] = {}
     api: ApiConfig
     web: WebConfig
     alarms: AlarmsConfig
@@ -208,11 +249,6 @@ class StageConfig(_Table):
         if self.web.domain and f"https://{self.web.domain}" not in self.identity.page_origins:
             raise ValueError(f"identity.page_origins: must name https://{self.web.domain}, which is web.domain")
         return self
-
-    @property
-    def removal_policy(self) -> RemovalPolicy:
-        """What becomes of data when its resource leaves the stack."""
-        return RemovalPolicy.RETAIN if self.retain_data else RemovalPolicy.DESTROY
 
     @property
     def sign_in_origin(self) -> str:

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from cdk.config import StageConfig
 from cdk.nag import acknowledge
+from cdk.retention import removal_policy
 from cdk.stacks.network import VALKEY_PORT, NetworkStack
 
 _VERSION = "8.2"
@@ -69,7 +70,7 @@ class Cache(Construct):
             snapshot_retention_limit=cache.snapshot_days,
             auto_minor_version_upgrade=True,
         )
-        self._group.apply_removal_policy(config.removal_policy)
+        self._group.apply_removal_policy(removal_policy(config))
         reasons = {
             "AwsSolutions-AEC6": "Users sign in with IAM tokens of 15 minutes; AUTH would be one password for all."
         }

@@ -15,6 +15,7 @@ from constructs import Construct
 from cdk.config import StageConfig
 from cdk.lint import accept
 from cdk.nag import acknowledge
+from cdk.retention import removal_policy
 from cdk.stacks.network import POSTGRES_PORT, NetworkStack
 
 _VERSION = "18.6"
@@ -121,7 +122,7 @@ class Database(Construct):
             "AWS::RDS::DBCluster",
             {"E3692": "IAM sign-in is for Multi-AZ DB clusters too, says RDS's own model."},
         )
-        cluster.apply_removal_policy(config.removal_policy)
+        cluster.apply_removal_policy(removal_policy(config))
         port = (
             "Postgres listens on its own port: a port that is not the usual one keeps nobody out of isolated subnets."
         )
@@ -163,7 +164,7 @@ class Database(Construct):
             auto_minor_version_upgrade=True,
             enable_cloudwatch_logs_exports=["postgresql"],
         )
-        instance.apply_removal_policy(config.removal_policy)
+        instance.apply_removal_policy(removal_policy(config))
         cheap = "A development stage is deleted and made again at will; only production keeps data and standbys."
         port = (
             "Postgres listens on its own port: a port that is not the usual one keeps nobody out of isolated subnets."

@@ -13,6 +13,7 @@ from cdk.config import StageConfig
 from cdk.constructs.cache import Cache
 from cdk.constructs.database import Database
 from cdk.nag import acknowledge
+from cdk.retention import removal_policy
 from cdk.stacks.network import NetworkStack
 
 EDGE_REGION = "us-east-1"
@@ -37,7 +38,7 @@ class DataStack(Stack):
             description="Parley: data at rest",
             enable_key_rotation=True,
             # What it has encrypted is lost without it, snapshots included.
-            removal_policy=config.removal_policy,
+            removal_policy=removal_policy(config),
         )
         self.database = Database(self, "Database", config=config, network=network, key=self.key)
         self.cache = Cache(self, "Cache", config=config, network=network, key=self.key, users=("chat", "jobs"))

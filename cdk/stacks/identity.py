@@ -1,10 +1,11 @@
 """Who may sign in: a Cognito user pool, its groups as tiers and roles, the page as its client, and the sign-in page."""
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, Environment, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, CfnOutput, Duration, Environment, Stack, Validations
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from cdk.config import IdentityConfig, StageConfig
+from cdk.retention import removal_policy
 
 # As `parley.accounts.model` reads them from the claim `cognito:groups`; the first that a user is in takes precedence.
 GROUPS = {
@@ -73,7 +74,7 @@ def _create_user_pool(stack: Stack, config: StageConfig) -> cognito.UserPool:
         feature_plan=cognito.FeaturePlan.PLUS if identity.threat_protection else cognito.FeaturePlan.ESSENTIALS,
         standard_threat_protection_mode=protection,
         deletion_protection=config.retain_data,
-        removal_policy=RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY,
+        removal_policy=removal_policy(config),
     )
     _acknowledge(pool, identity)
     return pool

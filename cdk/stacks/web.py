@@ -17,6 +17,7 @@ from cdk.constructs.web_acl import WebAcl
 from cdk.lint import accept
 from cdk.logs import create_log_group
 from cdk.nag import BASIC_EXECUTION, acknowledge
+from cdk.retention import removal_policy
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
 from cdk.stacks.identity import IdentityStack
@@ -77,7 +78,7 @@ class WebStack(Stack):
                     expiration=None if logs else Duration.days(max(self._config.api.log_days, 30)),
                 )
             ],
-            removal_policy=self._config.removal_policy,
+            removal_policy=removal_policy(self._config),
         )
         if logs is None:
             acknowledge(bucket, {"AwsSolutions-S1": "It is where access logs go; logs of logs would never end."})
