@@ -12,6 +12,7 @@ from aws_cdk import App, Environment, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from cdk.build import Build, find_build
+from cdk.catalogue import Catalogue, load_catalogue
 from cdk.config import STAGES, ConfigError, StageConfig, load_config
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import EDGE_REGION, DataStack
@@ -36,19 +37,29 @@ def build_app(context: Mapping[str, Any], *, outdir: str | None = None) -> App:
     if not stage:
         raise ConfigError(f"stage: is missing; add -c stage={' or -c stage='.join(STAGES)}")
     config = load_config(stage)
-    add_stacks(app, config, find_build(config.build, app.node.try_get_context("build")))
+    add_stacks(app, config, load_catalogue(config), find_build(config.build, app.node.try_get_context("build")))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
 
 
-def add_stacks(app: App, config: StageConfig, build: Build) -> None:
+def add_stacks(app: App, config: StageConfig, catalogue: Catalogue, build: Build) -> None:
     """One stack a lifecycle: what is deployed, replaced and kept together."""
     name = f"parley-{config.stage}"
     env = Environment(account=config.account, region=config.region)
     network = NetworkStack(app, f"{name}-network", config, env)
     identity = IdentityStack(app, f"{name}-identity", config, env)
     data = DataStack(app, f"{name}-data", config, env, network)
-    api = ApiStack(app, f"{name}-api", config, env, build=build, network=network, data=data, identity=identity)
+    api = ApiStack(
+        app,
+        f"{name}-api",
+        config,
+        env,
+        catalogue=catalogue,
+        build=build,
+        network=network,
+        data=data,
+        identity=identity,
+    )
     edge = Environment(account=config.account, region=EDGE_REGION)
     WebStack(app, f"{name}-web", config, edge, build=build, data=data, identity=identity, api=api)
     ObservabilityStack(app, f"{name}-observability", config, env, data=data, api=api)

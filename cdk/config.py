@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 Stage = Literal["dev", "prod"]
 STAGES: tuple[Stage, ...] = ("dev", "prod")
 
-_FOLDER = Path(__file__).parent / "stages"
+STAGES_FOLDER = Path(__file__).parent / "stages"
 
 
 class ConfigError(Exception):
@@ -32,13 +32,6 @@ def _check_domain_prefix(text: str) -> str:
     """https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html"""
     if any(word in text for word in ("aws", "amazon", "cognito")):
         raise ValueError("must not contain 'aws', 'amazon' or 'cognito'")
-    return text
-
-
-def _check_engine_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme != "https" or not parts.hostname or text.endswith("/"):
-        raise ValueError("must be https://host/path without a slash at its end, such as https://api.example.com/v1")
     return text
 
 
@@ -100,14 +93,6 @@ class CacheConfig(_Table):
     shards: Annotated[int, Field(ge=1, le=90)]
     replicas_per_shard: Annotated[int, Field(ge=0, le=5)]
     snapshot_days: Annotated[int, Field(ge=0, le=35)]
-
-
-class EngineConfig(_Table):
-    """Any server with OpenAI's protocol. `api_key_secret_arn` names a secret whose whole text is the key."""
-
-    url: Annotated[str, AfterValidator(_check_engine_url)]
-    context_tokens: Annotated[int, Field(ge=256)]
-    api_key_secret_arn: Annotated[str, StringConstraints(pattern=_arn("secretsmanager", "secret:.+"))] | None = None
 
 
 class FloorConfig(_Table):
@@ -225,7 +210,6 @@ class StageConfig(_Table):
     database: DatabaseConfig
     cache: CacheConfig
     identity: IdentityConfig
-    engine: EngineConfig
     pools: dict[PoolName, PoolConfig] = {}
     api: ApiConfig
     web: WebConfig
@@ -261,7 +245,7 @@ def _require_of_prod(said: str, holds: bool) -> None:
         raise ValueError(f"{said} in prod")
 
 
-def load_config(stage: str, folder: Path = _FOLDER) -> StageConfig:
+def load_config(stage: str, folder: Path = STAGES_FOLDER) -> StageConfig:
     """Raises: ConfigError naming every key that is missing, unknown or wrong, not only the first."""
     if stage not in STAGES:
         raise ConfigError(f"stage: must be one of {', '.join(STAGES)}, not {stage!r}")
@@ -271,13 +255,16 @@ def load_config(stage: str, folder: Path = _FOLDER) -> StageConfig:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file.name}: {error}") from error
     except ValidationError as error:
-        problems = [f"{file.name}: {_key(each['loc'])}{each['msg']}" for each in error.errors()]
-        raise ConfigError("\n".join(problems)) from error
+        raise name_problems(file, error) from error
 
 
-def _key(location: tuple[str | int, ...]) -> str:
-    """`identity.page_origins.0: `; empty where the message names the key itself."""
-    return f"{'.'.join(map(str, location))}: " if location else ""
+def name_problems(file: Path, error: ValidationError) -> ConfigError:
+    """`dev.toml: identity.page_origins.0: …`, a line a problem; without the key where the message names it itself."""
+    lines = []
+    for each in error.errors():
+        key = f"{'.'.join(map(str, each['loc']))}: " if each["loc"] else ""
+        lines.append(f"{file.name}: {key}{each['msg']}")
+    return ConfigError("\n".join(lines))
 
 
 if __name__ == "__main__":

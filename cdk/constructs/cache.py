@@ -1,4 +1,4 @@
-"""Valkey in cluster mode on nodes of its own, with TLS and a user per function that signs in with IAM tokens."""
+"""Valkey in cluster mode on nodes of its own, with TLS, and users that sign in with IAM tokens: each function, the registrar."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_elasticache as elasticache
@@ -13,14 +13,15 @@ from cdk.stacks.network import VALKEY_PORT, NetworkStack
 
 _VERSION = "8.2"
 # What the client needs to find shards, and data commands; nothing that administers, nothing that looks at all keys.
-_ACCESS = (
-    "on ~* &* -@all +@read +@write +@connection +@transaction +@scripting +@pubsub -@dangerous -@admin "
-    "+cluster|slots +cluster|shards +cluster|nodes +cluster|myid +info"
-)
+_FIND_SHARDS = "-@dangerous -@admin +cluster|slots +cluster|shards +cluster|nodes +cluster|myid +info"
+_FUNCTION = f"on ~* &* -@all +@read +@write +@connection +@transaction +@scripting +@pubsub {_FIND_SHARDS}"
+# The registrar reads and writes the state of pools (`pool:fast`), and must never see a key of a user's.
+_REGISTRAR = f"on ~pool:* -@all +get +set +@connection {_FIND_SHARDS}"
+_ACCESS = {"chat": _FUNCTION, "jobs": _FUNCTION, "registrar": _REGISTRAR}
 
 
 class Cache(Construct):
-    """One replication group. `users` are the functions that may sign in, each as itself."""
+    """One replication group."""
 
     def __init__(
         self,
@@ -30,7 +31,6 @@ class Cache(Construct):
         config: StageConfig,
         network: NetworkStack,
         key: kms.IKey,
-        users: tuple[str, ...],
     ) -> None:
         super().__init__(scope, name)
         self._stack = Stack.of(self)
@@ -42,7 +42,7 @@ class Cache(Construct):
             description="Isolated subnets",
             subnet_ids=[each.subnet_id for each in network.vpc.isolated_subnets],
         )
-        group = self._create_users(users)
+        group = self._create_users()
         cache = config.cache
         self._group = elasticache.CfnReplicationGroup(
             self,
@@ -82,31 +82,31 @@ class Cache(Construct):
     def url(self) -> str:
         return f"rediss://{self._group.attr_configuration_end_point_address}:{VALKEY_PORT}"
 
-    def user_id(self, function: str) -> str:
-        return f"parley-{self._stage}-{function}"
+    def user_id(self, user: str) -> str:
+        return f"parley-{self._stage}-{user}"
 
-    def connect_statement(self, function: str) -> iam.PolicyStatement:
+    def connect_statement(self, user: str) -> iam.PolicyStatement:
         """Leave to sign in to this group as that user: the action wants both named."""
         prefix = f"arn:{self._stack.partition}:elasticache:{self._stack.region}:{self._stack.account}"
         return iam.PolicyStatement(
             actions=["elasticache:Connect"],
-            resources=[f"{prefix}:replicationgroup:{self.id}", f"{prefix}:user:{self.user_id(function)}"],
+            resources=[f"{prefix}:replicationgroup:{self.id}", f"{prefix}:user:{self.user_id(user)}"],
         )
 
-    def _create_users(self, users: tuple[str, ...]) -> elasticache.CfnUserGroup:
-        created = [self._create_user(each) for each in users]
+    def _create_users(self) -> elasticache.CfnUserGroup:
+        created = [self._create_user(each) for each in _ACCESS]
         return elasticache.CfnUserGroup(
             self, "Users", engine="valkey", user_group_id=self.id, user_ids=[each.ref for each in created]
         )
 
-    def _create_user(self, function: str) -> elasticache.CfnUser:
+    def _create_user(self, user: str) -> elasticache.CfnUser:
         return elasticache.CfnUser(
             self,
-            f"User{function.title()}",
+            f"User{user.title()}",
             engine="valkey",
-            user_id=self.user_id(function),
+            user_id=self.user_id(user),
             # With IAM the two must be the same.
-            user_name=self.user_id(function),
+            user_name=self.user_id(user),
             authentication_mode={"Type": "iam"},
-            access_string=_ACCESS,
+            access_string=_ACCESS[user],
         )

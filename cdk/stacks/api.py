@@ -5,7 +5,8 @@
 
 import json
 
-from aws_cdk import Duration, Environment, Stack
+from aws_cdk import Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
@@ -14,6 +15,7 @@ from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
 from cdk.build import Build
+from cdk.catalogue import Catalogue
 from cdk.config import StageConfig
 from cdk.constructs.api import Api
 from cdk.constructs.database import OWNER
@@ -40,6 +42,7 @@ class ApiStack(Stack):
         config: StageConfig,
         env: Environment,
         *,
+        catalogue: Catalogue,
         build: Build,
         network: NetworkStack,
         data: DataStack,
@@ -55,7 +58,9 @@ class ApiStack(Stack):
         self._config = config
         self._network = network
         self._data = data
+        self._catalogue = catalogue
         self._platform = create_platform(self, config, build, network.vpc)
+        self._models = self._create_models_layer()
         self.chat = self._create_chat()
         self.history = self._create_history()
         self.accounts = self._create_accounts()
@@ -79,15 +84,11 @@ class ApiStack(Stack):
             "chat",
             platform=self._platform,
             handler="run.sh",
-            extra_layers=[self._web_adapter()],
+            extra_layers=[self._models, self._web_adapter()],
             memory_mb=limits.chat_memory_mb,
             timeout_s=limits.turn_timeout_s,
             concurrency=limits.chat_concurrency,
-            security_groups=[
-                self._network.database_clients,
-                self._network.cache_clients,
-                self._network.https_clients,
-            ],
+            security_groups=self._turn_groups(),
             environment={
                 **self._database("parley_app"),
                 **self._valkey("chat"),
@@ -155,13 +156,10 @@ class ApiStack(Stack):
             self,
             "jobs",
             platform=self._platform,
+            extra_layers=[self._models],
             memory_mb=512,
             timeout_s=limits.turn_timeout_s,
-            security_groups=[
-                self._network.database_clients,
-                self._network.cache_clients,
-                self._network.https_clients,
-            ],
+            security_groups=self._turn_groups(),
             environment={
                 **self._database("parley_jobs"),
                 # What it does in the name of one user, it does with the rights of the functions that the user calls.
@@ -244,14 +242,15 @@ class ApiStack(Stack):
             "VALKEY_CLUSTER_NAME": cache.id,
         }
 
+    def _turn_groups(self) -> list[ec2.SecurityGroup]:
+        """Whom a function that runs turns may reach."""
+        network = self._network
+        return [network.database_clients, network.cache_clients, network.engine_clients, network.https_clients]
+
     def _turns(self) -> dict[str, str]:
-        """What a function that runs turns must know."""
-        engine = self._config.engine
-        key = engine.api_key_secret_arn
+        """What it must know."""
         return {
-            "ENGINE_URL": engine.url,
-            "ENGINE_CONTEXT_TOKENS": str(engine.context_tokens),
-            **({"ENGINE_API_KEY_SECRET_ARN": key} if key else {}),
+            "MODELS_FILE": f"/opt/{self._catalogue.file.name}",
             "TURN_DEADLINE_S": str(self._config.api.turn_deadline_s),
             "TURNS_QUEUE_URL": self._data.turns.queue_url,
             "JOBS_QUEUE_URL": self._data.jobs.queue_url,
@@ -259,12 +258,24 @@ class ApiStack(Stack):
 
     def _turn_statements(self) -> list[iam.PolicyStatement]:
         """And what it may do."""
-        key = self._config.engine.api_key_secret_arn
         queues = [self._data.turns.queue_arn, self._data.jobs.queue_arn]
         return [
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=queues),
-            *([_read_secret(key)] if key else []),
+            *(_read_secret(each) for each in self._catalogue.secret_arns),
         ]
+
+    def _create_models_layer(self) -> lambda_.LayerVersion:
+        """The catalogue, and nothing else: the stage's other file is nothing for a function to know."""
+        file = self._catalogue.file
+        return lambda_.LayerVersion(
+            self,
+            "ModelsLayer",
+            code=lambda_.Code.from_asset(str(file.parent), exclude=["*", f"!{file.name}"]),
+            compatible_architectures=[self._platform.architecture],
+            compatible_runtimes=[self._platform.runtime],
+            # Old versions of the functions still name it.
+            removal_policy=RemovalPolicy.RETAIN,
+        )
 
     def _web_adapter(self) -> lambda_.ILayerVersion:
         suffix = "Arm64" if self._config.build.architecture == "arm64" else "X86"

@@ -41,7 +41,7 @@ class DataStack(Stack):
             removal_policy=removal_policy(config),
         )
         self.database = Database(self, "Database", config=config, network=network, key=self.key)
-        self.cache = Cache(self, "Cache", config=config, network=network, key=self.key, users=("chat", "jobs"))
+        self.cache = Cache(self, "Cache", config=config, network=network, key=self.key)
         self.dead_letters = _create_dead_letters(self)
         # Background turns take minutes: what waits in the other queue must not wait behind them.
         self.turns = self._create_queue("Turns", config)

@@ -10,6 +10,11 @@ from cdk.logs import create_log_group
 
 POSTGRES_PORT = 5432
 VALKEY_PORT = 6379
+# Of a pool: its load balancer, its routers, and a worker's two (gpu_workers/PROTOCOL.md).
+POOL_PORT = 80
+ROUTER_PORT = 8080
+VLLM_PORT = 8000
+READY_PORT = 8001
 
 
 class NetworkStack(Stack):
@@ -33,10 +38,18 @@ class NetworkStack(Stack):
         self.cache = self._group("Cache", "Valkey")
         self.database_clients = self._group("DatabaseClients", "May reach RDS Proxy")
         self.cache_clients = self._group("CacheClients", "May reach Valkey")
-        self.https_clients = self._group("HttpsClients", "May reach the issuer, the engine and AWS")
+        self.https_clients = self._group("HttpsClients", "May reach the issuer, other engines and AWS")
+        self.pools = self._group("Pools", "Load balancers of the pools")
+        self.routers = self._group("Routers", "Routers of the pools")
+        self.workers = self._group("Workers", "vLLM")
+        self.engine_clients = self._group("EngineClients", "May reach the load balancers of the pools")
         _allow(self.database_clients, self.proxy, POSTGRES_PORT)
         _allow(self.proxy, self.database, POSTGRES_PORT)
         _allow(self.cache_clients, self.cache, VALKEY_PORT)
+        _allow(self.engine_clients, self.pools, POOL_PORT)
+        _allow(self.pools, self.routers, ROUTER_PORT)
+        _allow(self.routers, self.workers, VLLM_PORT)
+        _allow(self.routers, self.workers, READY_PORT)
         self.https_clients.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "TLS to anywhere")
         _add_endpoints(self, self.vpc, self.https_clients, interfaces=config.network.interface_endpoints)
 
@@ -57,7 +70,7 @@ def _create_vpc(stack: Stack, config: StageConfig) -> ec2.Vpc:
             ec2.SubnetConfiguration(
                 name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24, map_public_ip_on_launch=False
             ),
-            # Each concurrent execution may need an address at its worst; the GPU pool will live here too.
+            # Each concurrent execution may need an address at its worst; the pools live here too.
             ec2.SubnetConfiguration(name="private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=19),
             ec2.SubnetConfiguration(name="isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24),
         ],
@@ -82,6 +95,9 @@ def _allow(client: ec2.SecurityGroup, server: ec2.SecurityGroup, port: int) -> N
 
 
 def _add_endpoints(stack: Stack, vpc: ec2.Vpc, clients: ec2.SecurityGroup, *, interfaces: bool) -> None:
+    """What is called often enough to be cheaper than the NAT. ECS is not: its agents, telemetry and Cloud Map say a few MB an
+    hour, cents through the NAT, where an endpoint is $22 a month over three zones.
+    """
     if not interfaces:
         return
     group = ec2.SecurityGroup(stack, "Endpoints", vpc=vpc, description="Private ways to AWS", allow_all_outbound=False)

@@ -42,7 +42,7 @@ def test_every_function_and_layer_is_for_the_machine_it_was_built_for(
     assert {each["Runtime"] for each in ours} == {f"python{build.python}"}
     assert {each["Architectures"][0] for each in ours} == {build.architecture}
     layers = {name: each for name, each in find_resources(stage, "Lambda::LayerVersion").items() if "-api/" in name}
-    assert len(layers) == 2
+    assert len(layers) == 3
     for layer in layers.values():
         assert layer["Properties"]["CompatibleRuntimes"] == [f"python{build.python}"]
         assert layer["Properties"]["CompatibleArchitectures"] == [build.architecture]

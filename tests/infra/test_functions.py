@@ -15,7 +15,7 @@ from parley.settings import (
     MigrateSettings,
     Settings,
 )
-from tests.infra.conftest import FUNCTIONS, FindResources
+from tests.infra.conftest import FUNCTIONS, FindAssembly, FindResources
 from tests.infra.intrinsics import resolve
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -152,12 +152,38 @@ def test_the_jobs_function_acts_for_users_as_the_functions_do_that_they_call(
 
 
 def test_chat_and_jobs_run_the_same_turns(find_resources: FindResources, stage: str) -> None:
-    names = ("ENGINE_URL", "ENGINE_CONTEXT_TOKENS", "TURN_DEADLINE_S", "TURNS_QUEUE_URL", "JOBS_QUEUE_URL")
+    names = ("MODELS_FILE", "TURN_DEADLINE_S", "TURNS_QUEUE_URL", "JOBS_QUEUE_URL")
     chat, jobs = (_environment(find_resources, stage, name) for name in ("chat", "jobs"))
 
     assert [jobs[name] for name in names] == [chat[name] for name in names]
     assert jobs["TURNS_QUEUE_URL"] != jobs["JOBS_QUEUE_URL"]
     assert float(jobs["TURN_DEADLINE_S"]) + 10 <= _function(find_resources, stage, "jobs")["Timeout"] <= 900
+
+
+def test_whoever_runs_turns_has_the_catalogue_and_nothing_else_of_the_stage(
+    find_resources: FindResources, find_assembly: FindAssembly, stage: str
+) -> None:
+    (layer,) = (
+        each["Properties"] for name, each in find_resources(stage, "Lambda::LayerVersion").items() if "Models" in name
+    )
+    digest = layer["Content"]["S3Key"].removesuffix(".zip")
+    files = [each.name for each in (find_assembly(stage) / f"asset.{digest}").iterdir()]
+
+    assert files == [f"{stage}.models.toml"]
+    for name in ("chat", "jobs"):
+        assert any("ModelsLayer" in resolve(each) for each in _function(find_resources, stage, name)["Layers"])
+        assert _environment(find_resources, stage, name)["MODELS_FILE"] == f"/opt/{files[0]}"
+
+
+def test_only_who_runs_turns_reaches_the_pools(find_resources: FindResources, stage: str) -> None:
+    reaching = {
+        name
+        for name in FUNCTIONS
+        for group in _function(find_resources, stage, name)["VpcConfig"]["SecurityGroupIds"]
+        if "EngineClients" in resolve(group)
+    }
+
+    assert reaching == {"chat", "jobs"}
 
 
 def test_whoever_calls_aws_or_the_engine_has_a_way_out(find_resources: FindResources, stage: str) -> None:

@@ -1,5 +1,6 @@
 """What must hold of the network and of everything that keeps data."""
 
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +50,28 @@ def test_only_tls_leaves_the_network(find_resources: FindResources, stage: str) 
     assert {(rule["FromPort"], rule["ToPort"]) for rule in outside} == {(443, 443)}
 
 
+def test_what_serves_models_is_reached_hop_by_hop(find_resources: FindResources, stage: str) -> None:
+    rules = _all(find_resources, stage, "EC2::SecurityGroupIngress")
+    hops = {
+        (_group(rule["SourceSecurityGroupId"]), _group(rule["GroupId"]), rule["FromPort"])
+        for rule in rules
+        if rule["FromPort"] == rule["ToPort"]
+    }
+
+    pools = {each for each in hops if each[1] in {"Pools", "Routers", "Workers"}}
+    assert pools == {
+        ("EngineClients", "Pools", 80),
+        ("Pools", "Routers", 8080),
+        ("Routers", "Workers", 8000),
+        ("Routers", "Workers", 8001),
+    }
+
+
+def _group(reference: Any) -> str:
+    """`Pools` of the id of its group in the network stack."""
+    return re.split(r"[0-9A-F]{8}", resolve(reference).rpartition("parley")[2])[0].rpartition("-")[2]
+
+
 def test_postgres_is_encrypted_backed_up_and_has_no_password_of_ours(find_resources: FindResources, stage: str) -> None:
     kind = {"dev": "DBInstance", "prod": "DBCluster"}[stage]
     (database,) = _all(find_resources, stage, f"RDS::{kind}")
@@ -95,7 +118,7 @@ def test_valkey_is_a_cluster_with_tls_encryption_and_users(find_resources: FindR
     assert (group["TransitEncryptionEnabled"], group["TransitEncryptionMode"]) == (True, "required")
     assert group["AtRestEncryptionEnabled"] is True
     assert group["UserGroupIds"]
-    assert {each["UserId"] for each in users} == {f"parley-{stage}-chat", f"parley-{stage}-jobs"}
+    assert {each["UserId"] for each in users} == {f"parley-{stage}-{name}" for name in ("chat", "jobs", "registrar")}
     assert all(each["AuthenticationMode"] == {"Type": "iam"} and each["UserId"] == each["UserName"] for each in users)
     assert not any("+@all" in each["AccessString"] for each in users)
 

@@ -15,6 +15,7 @@ from cdk_nag import AwsSolutionsChecks
 import cdk.config
 from cdk.application import CDK_JSON, add_stacks, build_app
 from cdk.build import find_build
+from cdk.catalogue import load_catalogue
 from cdk.config import STAGES, ConfigError, load_config
 from tests.infra.conftest import FindAssembly, FindBuild
 
@@ -86,7 +87,7 @@ def test_a_stage_elsewhere_has_its_front_in_us_east_1_and_the_secret_there_too(
     config = load_config("dev", stages)
     app = App(outdir=str(tmp_path / "out"), context=json.loads(CDK_JSON.read_text())["context"])
 
-    add_stacks(app, config, find_build(config.build, str(fake_build("dev"))))
+    add_stacks(app, config, load_catalogue(config, stages), find_build(config.build, str(fake_build("dev"))))
     assembly = app.synth()
 
     regions = {each.stack_name: each.environment.region for each in assembly.stacks}
