@@ -32,6 +32,7 @@ Environment:
   DATABASE_URL  your own Postgres 18 with pgvector, as an owner who may create roles
   VALKEY_URL    your own Valkey, in cluster mode (password: VALKEY_PASSWORD_FILE)
   ENGINE_URL    any server with OpenAI's protocol, with its /v1 (key: ENGINE_API_KEY_FILE)
+  MODELS_FILE   a catalogue of several models and their servers, like cdk/stages/prod.models.toml, each pool with its url
   MODEL_PATH    a GGUF file for the embedded engine
   OIDC_ISSUER   your own identity provider (client id of the page: OIDC_AUDIENCE)
 """

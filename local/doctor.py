@@ -14,7 +14,7 @@ import psutil
 
 from local.orphans import find_orphans
 from local.parts.engine import readable_model, verified_small_model
-from local.parts.external import check_engine, check_valkey
+from local.parts.external import check_catalogue, check_engine, check_valkey
 from local.parts.ports import holder_of, is_free
 from local.parts.process import PartError, last_lines
 from local.stack import CHECKOUT, StackConfig
@@ -102,9 +102,12 @@ def _memory() -> Finding:
 
 
 def _engine(config: StackConfig) -> Iterator[Finding]:
-    url = config.environ.get("ENGINE_URL")
+    url, catalogue = config.environ.get("ENGINE_URL"), config.environ.get("MODELS_FILE")
     try:
-        if url:
+        if catalogue:
+            check_catalogue(catalogue)
+            yield Finding("good", f"the pools of MODELS_FILE={catalogue} answer")
+        elif url:
             check_engine(url)
             yield Finding("good", f"the engine of ENGINE_URL={url} answers")
         elif config.model_path:
@@ -113,9 +116,8 @@ def _engine(config: StackConfig) -> Iterator[Finding]:
             verified_small_model(config.home / "engine-verified.json")
             yield Finding("good", "the small model is there and whole")
     except PartError as error:
-        yield Finding(
-            "bad", str(error), "unset ENGINE_URL MODEL_PATH" if url or config.model_path else "make clean run"
-        )
+        is_own = catalogue or url or config.model_path
+        yield Finding("bad", str(error), "unset MODELS_FILE ENGINE_URL MODEL_PATH" if is_own else "make clean run")
 
 
 def _valkey(config: StackConfig) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from local.parts.engine import EmbeddedEngine
-from local.parts.external import External, check_engine, check_valkey, migrate_database, url_as
+from local.parts.external import External, check_catalogue, check_engine, check_valkey, migrate_database, url_as
 from local.parts.gateway import Gateway
 from local.parts.home import make_home
 from local.parts.postgres import EmbeddedPostgres
@@ -110,6 +110,11 @@ def _valkey(config: StackConfig) -> tuple[Step, dict[str, str]]:
 
 
 def _engine(config: StackConfig) -> tuple[Step, dict[str, str]]:
+    catalogue = config.environ.get("MODELS_FILE")
+    if catalogue:
+        if "ENGINE_URL" in config.environ:
+            raise ConfigError("MODELS_FILE and ENGINE_URL are both set: models come from one of them.")
+        return External("engine", lambda: check_catalogue(catalogue), "reading your own catalogue (MODELS_FILE)"), {}
     given = config.environ.get("ENGINE_URL")
     if given:
         return External("engine", lambda: check_engine(given), "checking your own (ENGINE_URL)"), {}

@@ -112,9 +112,11 @@ def _head(response: Response, kind: str) -> dict[str, Any]:
 
 
 def _extension(response: Response) -> dict[str, Any]:
+    degraded = {"degraded_from": response.degraded_from} if response.degraded_from else {}
     if response.conversation_id is None:
-        return {}
+        return degraded
     return {
+        **degraded,
         "conversation_id": conversation_wire_id(response.conversation_id),
         "response_id": response_wire_id(response.response_id),
         "item_ids": [content_wire_id(content, item_id) for item_id, content in response.input_items],

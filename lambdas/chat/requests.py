@@ -14,17 +14,18 @@ from lambdas.chat.schemas import (
     engine_parameters,
     texts_of,
 )
+from parley.accounts.model import Identity
 from parley.conversations.model import FunctionCall, FunctionCallOutput, ItemContent, Message, Role, parse_item_id
 from parley.errors import InvalidRequest, RequestTooLarge, UnsupportedParameter
-from parley.ids import ItemId, UserId, parse_conversation_id
-from parley.models.model import Model
+from parley.ids import ItemId, parse_conversation_id
+from parley.models.model import Model, needs_of, require
 from parley.models.service import Catalogue
 from parley.turns.model import ChatTurn, TurnInput
 
 
 async def to_turn(
     request: CompletionRequest,
-    user_id: UserId,
+    asker: Identity,
     catalogue: Catalogue,
     message_limit_bytes: int,
     origin: Origin,
@@ -33,10 +34,13 @@ async def to_turn(
     messages = _messages(request)
     _check_texts(messages, message_limit_bytes)
     turn_input = _turn_input(request, messages)
+    model, parameters = await _model(request, catalogue, asker.tier), engine_parameters(request)
+    require(model, needs_of(parameters))
     return ChatTurn(
-        user_id=user_id,
-        model=await _model(request, catalogue),
-        parameters=engine_parameters(request),
+        user_id=asker.user_id,
+        tier=asker.tier,
+        model=model,
+        parameters=parameters,
         messages=() if turn_input else engine_messages(messages),
         input=turn_input,
         max_tokens=_max_tokens(request),
@@ -103,12 +107,12 @@ def _contents(message: ChatMessage) -> Iterable[ItemContent]:
             yield Message(Role(message.role), texts_of(message.content))
 
 
-async def _model(request: CompletionRequest, catalogue: Catalogue) -> Model:
+async def _model(request: CompletionRequest, catalogue: Catalogue, tier: str) -> Model:
     if request.model is not None:
-        return await catalogue.get(request.model)
+        return await catalogue.get(request.model, tier)
     if request.message is None:
         raise InvalidRequest("Missing required parameter: 'model'.", param="model")
-    return await catalogue.default()
+    return await catalogue.default(tier)
 
 
 def _max_tokens(request: CompletionRequest) -> int | None:

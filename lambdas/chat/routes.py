@@ -40,7 +40,7 @@ router.add_route("/v1/chat/completions", create_completion, methods=["POST"])
 
 
 async def _begin(wanted: CompletionRequest, chat: Chat, asker: Identity, origin: Origin) -> Turn:
-    valid = await to_turn(wanted, asker.user_id, chat.catalogue, chat.message_limit_bytes, origin)
+    valid = await to_turn(wanted, asker, chat.catalogue, chat.message_limit_bytes, origin)
     return await chat.turns.begin(valid)
 
 
@@ -53,14 +53,14 @@ async def _whole(turn: Turn, request: Request) -> Response:
 
 
 @router.get("/v1/models")
-async def list_models(chat: ChatParts, _: Asker) -> Response:
-    models = await chat.catalogue.list_models()
+async def list_models(chat: ChatParts, asker: Asker) -> Response:
+    models = await chat.catalogue.list_models(asker.tier)
     return json_response({"object": "list", "data": [model_document(model) for model in models]})
 
 
 @router.get("/v1/models/{name:path}")
-async def get_model(name: str, chat: ChatParts, _: Asker) -> Response:
-    return json_response(model_document(await chat.catalogue.get(name)))
+async def get_model(name: str, chat: ChatParts, asker: Asker) -> Response:
+    return json_response(model_document(await chat.catalogue.get(name, asker.tier)))
 
 
 @router.get("/healthz")

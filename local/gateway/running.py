@@ -17,11 +17,11 @@ from local.gateway.settings import GatewaySettings
 from local.queue import Consumer
 from parley.kit import postgres, valkey
 from parley.kit.telemetry import describe_error
-from parley.models.client import open_engine
 from parley.settings import ChatSettings, JobsSettings
 from parley.turns.model import StopReason
 from parley.turns.sweep import SWEEP_EVERY_S
 from parley.wiring.jobs import Jobs, open_jobs
+from parley.wiring.models import open_models
 
 Job = Callable[[], Awaitable[object]]
 
@@ -38,7 +38,7 @@ async def run_stack(
         postgres.open_pool(chat.database_url, size=1) as app_pool,
         postgres.open_pool(gateway.auth_database_url, size=1) as auth_pool,
         valkey.open_valkey(chat.valkey_url, chat.valkey_password_file) as cluster,
-        open_engine(chat) as engine,
+        open_models(chat) as models,
         lifespans(apps),
         open_jobs(jobs_settings, logger) as jobs,
         doing_jobs(jobs, cluster, logger),
@@ -48,7 +48,7 @@ async def run_stack(
             "jobs_database": partial(postgres.ping, jobs.pool),
             "auth_database": partial(postgres.ping, auth_pool),
             "valkey": partial(valkey.ping, cluster),
-            "engine": engine.list_models,
+            "engine": models.engines.ping,
         }
 
 

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import psycopg
@@ -67,6 +68,22 @@ def check_engine(url: str) -> None:
             ) from error
     except (OSError, ValueError) as error:
         raise PartError(f"The engine of ENGINE_URL={url} does not answer: {error}") from error
+
+
+def check_catalogue(path: str) -> None:
+    """Raises: PartError naming each problem of the file at MODELS_FILE, or the pool that does not answer."""
+    from parley.models.catalogue import load_catalogue
+    from parley.settings import SettingsError
+
+    try:
+        pools = load_catalogue(Path(path), "local").pools
+    except SettingsError as error:
+        raise PartError(f"The catalogue of MODELS_FILE={path} cannot be used:\n{error}") from error
+    for pool in pools:
+        try:
+            check_engine(pool.url)
+        except PartError as error:
+            raise PartError(f"Pool '{pool.name}' of MODELS_FILE={path}: {error}") from error
 
 
 def check_valkey(url: str) -> None:

@@ -5,7 +5,7 @@ It speaks the protocol as llama.cpp and vLLM do (tests/integration/chat/test_eng
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +18,13 @@ CONTEXT_TOKENS = 1024
 
 @dataclass(slots=True)
 class StandInEngine:
-    """`requests` holds the bodies of all chat requests, `tokenized` the texts that were counted; `aborted` counts the
-    streams whose reader left before their end.
+    """`requests` holds the bodies of all chat requests and `headers` what they and requests for models came with,
+    `tokenized` the texts that were counted; `aborted` counts the streams whose reader left before their end.
     """
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
     tokenized: list[str] = field(default_factory=list)
     aborted: int = 0
     aborted_changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -36,7 +37,8 @@ class StandInEngine:
         app.router.add_post("/apply-template", self._apply_template)
         return app
 
-    async def _models(self, _: web.Request) -> web.Response:
+    async def _models(self, request: web.Request) -> web.Response:
+        self.headers.append(request.headers)
         entry = {"id": MODEL, "object": "model", "created": 1, "owned_by": "tests", "max_model_len": CONTEXT_TOKENS}
         return web.json_response({"object": "list", "data": [entry]})
 
@@ -52,6 +54,7 @@ class StandInEngine:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append(body)
+        self.headers.append(request.headers)
         verb, *rest = str(body["messages"][-1].get("content")).split()
         number = float(rest[0]) if rest else 3
         if verb == "status":

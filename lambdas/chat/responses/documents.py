@@ -94,6 +94,7 @@ def response_document(
         "truncation": "auto",
         "user": None,
         **response.request,
+        **({"degraded_from": response.degraded_from} if response.degraded_from else {}),
     }
 
 

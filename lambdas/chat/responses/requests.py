@@ -12,10 +12,12 @@ from lambdas.chat.responses.schemas import (
     NamedTool,
     PromptBody,
 )
+from parley.accounts.model import Identity
 from parley.conversations.model import ItemContent, Message, Role
 from parley.edge.items import InputItem, check_contents
-from parley.errors import InvalidRequest, NotFound, RequestTooLarge
-from parley.ids import ConversationId, UserId, parse_conversation_id, parse_response_id
+from parley.errors import InvalidRequest, NotFound, RequestTooLarge, UnsupportedParameter
+from parley.ids import ConversationId, parse_conversation_id, parse_response_id
+from parley.models.model import Model, needs_of, require
 from parley.models.service import Catalogue
 from parley.turns.model import ChatTurn, TurnInput
 
@@ -47,10 +49,13 @@ ECHOED_FIELDS = ENGINE_FIELDS | {
     "truncation",
 }
 
+# What chat completions call otherwise.
+_OWN_FIELDS = {"response_format": "text.format", "reasoning_effort": "reasoning.effort", "messages": "input"}
+
 
 async def to_turn(
     body: CreateResponseBody,
-    user_id: UserId,
+    asker: Identity,
     catalogue: Catalogue,
     message_limit_bytes: int,
     origin: Origin,
@@ -65,10 +70,12 @@ async def to_turn(
         raise InvalidRequest("A background response has to be stored: leave out 'store: false'.", param="background")
     if body.conversation is not None and not is_stored:
         raise InvalidRequest("What is said in a conversation is stored: leave out 'store: false'.", param="store")
+    parameters = {**_prompt_parameters(body), **_sampling_parameters(body)}
     return ChatTurn(
-        user_id=user_id,
-        model=await catalogue.get(body.model),
-        parameters={**_prompt_parameters(body), **_sampling_parameters(body)},
+        user_id=asker.user_id,
+        tier=asker.tier,
+        model=await _model(body.model, catalogue, asker.tier, parameters),
+        parameters=parameters,
         input=to_input(body, message_limit_bytes, is_stored=is_stored),
         instructions=_instructions(body, message_limit_bytes),
         max_tokens=body.max_output_tokens,
@@ -80,16 +87,28 @@ async def to_turn(
 
 
 async def to_counted_turn(
-    body: PromptBody, user_id: UserId, catalogue: Catalogue, message_limit_bytes: int
+    body: PromptBody, asker: Identity, catalogue: Catalogue, message_limit_bytes: int
 ) -> ChatTurn:
     """A turn that is only counted. Raises: what `to_turn` does."""
+    parameters = _prompt_parameters(body)
     return ChatTurn(
-        user_id=user_id,
-        model=await catalogue.default() if body.model is None else await catalogue.get(body.model),
-        parameters=_prompt_parameters(body),
+        user_id=asker.user_id,
+        tier=asker.tier,
+        model=await _model(body.model, catalogue, asker.tier, parameters),
+        parameters=parameters,
         input=to_input(body, message_limit_bytes, is_stored=False),
         instructions=_instructions(body, message_limit_bytes),
     )
+
+
+async def _model(name: str | None, catalogue: Catalogue, tier: str, parameters: Mapping[str, Any]) -> Model:
+    """Raises: ModelNotFound; UnsupportedParameter for what the model cannot do, in the words of this API."""
+    model = await catalogue.default(tier) if name is None else await catalogue.get(name, tier)
+    try:
+        require(model, needs_of(parameters))
+    except UnsupportedParameter as error:
+        raise UnsupportedParameter(error.message, param=_OWN_FIELDS.get(error.param or "", error.param)) from error
+    return model
 
 
 def to_input(body: PromptBody, limit_bytes: int, *, is_stored: bool) -> TurnInput:

@@ -63,7 +63,7 @@ router.add_route("/v1/responses", create_response, methods=["POST"])
 @router.post("/input_tokens", dependencies=without_query)
 async def count_input_tokens(request: Request, chat: ChatParts, asker: Asker) -> Response:
     body = parse_body(PromptBody, await request.body())
-    turn = await to_counted_turn(body, asker.user_id, chat.catalogue, chat.message_limit_bytes)
+    turn = await to_counted_turn(body, asker, chat.catalogue, chat.message_limit_bytes)
     with _own_params():
         tokens = await chat.turns.count_input_tokens(turn)
     return json_response({"object": "response.input_tokens", "input_tokens": tokens})
@@ -108,7 +108,7 @@ async def get_receipt(response_id: ResponseOf, chat: ChatParts, asker: Asker) ->
 
 
 async def _begin(wanted: CreateResponseBody, chat: Chat, asker: Identity, origin: Origin) -> Turn:
-    valid = await to_turn(wanted, asker.user_id, chat.catalogue, chat.message_limit_bytes, origin)
+    valid = await to_turn(wanted, asker, chat.catalogue, chat.message_limit_bytes, origin)
     with _own_params():
         return await chat.turns.begin(valid)
 

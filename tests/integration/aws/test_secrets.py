@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import boto3
 import pytest
@@ -12,7 +13,8 @@ from aiohttp import web
 from parley.kit.aws import Aws
 from parley.kit.secrets import SecretUnavailableError, read_secret
 from parley.settings import EngineSettings
-from parley.wiring.engine_key import with_engine_key
+from parley.wiring.models import open_models
+from tests.doubles.engine import running_stand_in
 from tests.integration.aws.conftest import REGION, ROLE
 
 PutSecret = Callable[..., str]
@@ -49,22 +51,36 @@ async def test_a_secret_that_is_not_there_says_its_name_and_why(aws: Aws) -> Non
         await read_secret(aws, "nowhere")
 
 
-async def test_the_engine_s_key_is_a_file_only_while_the_engine_is_opened(moto_url: str, put_secret: PutSecret) -> None:
-    settings = EngineSettings(
-        engine_url="https://engine.example/v1",
-        engine_api_key_secret_arn=put_secret("engine-key", "sk-1"),
-        aws_region=REGION,
-        aws_access_key_id=ROLE.access_key_id,  # pyright: ignore[reportArgumentType]
-        aws_secret_access_key=ROLE.secret_access_key,  # pyright: ignore[reportArgumentType]
-        aws_endpoint_url=moto_url,
-    )
+async def test_each_pool_is_asked_with_the_key_in_its_own_secret(
+    moto_url: str, put_secret: PutSecret, tmp_path: Path
+) -> None:
+    """Keys are never in the environment, nor on a disk."""
+    async with running_stand_in() as one, running_stand_in() as other:
+        catalogue = tmp_path / "models.toml"
+        pools = [
+            ("one", one.url, put_secret("key-one", "sk-1\n")),
+            ("other", other.url, put_secret("key-other", "sk-2")),
+        ]
+        catalogue.write_text(
+            'default = "m-one"\n'
+            + "".join(
+                f'[pools.{name}]\ndialect = "compatible"\nurl = "{url}"\napi_key_secret_arn = "{arn}"\n'
+                f'[[models]]\nname = "m-{name}"\npool = "{name}"\ncontext_tokens = 4096\n'
+                for name, url, arn in pools
+            )
+        )
+        settings = EngineSettings(
+            models_file=catalogue,
+            aws_region=REGION,
+            aws_access_key_id=ROLE.access_key_id,  # pyright: ignore[reportArgumentType]
+            aws_secret_access_key=ROLE.secret_access_key,  # pyright: ignore[reportArgumentType]
+            aws_endpoint_url=moto_url,
+        )
 
-    async with with_engine_key(settings) as opened:
-        file = opened.engine_api_key_file
-        assert file is not None
-        assert file.read_text() == "sk-1"
+        async with open_models(settings) as models:
+            await models.engines.ping()
 
-    assert not file.exists()
+        assert [each.headers[-1]["authorization"] for each in (one, other)] == ["Bearer sk-1", "Bearer sk-2"]
 
 
 @dataclass(slots=True)

@@ -42,6 +42,7 @@ class Caller:
     http: aiohttp.ClientSession
     user_id: UUID = field(default_factory=uuid4)
     conversation_id: UUID = field(default_factory=uuid4)
+    tier: str = "free"
 
     def __post_init__(self) -> None:
         with psycopg.connect(self.chat.owner_url) as connection:
@@ -57,7 +58,7 @@ class Caller:
 
     @property
     def headers(self) -> dict[str, str]:
-        authorizer = {"principalId": str(self.user_id), "user_id": str(self.user_id), "tier": "free", "roles": ""}
+        authorizer = {"principalId": str(self.user_id), "user_id": str(self.user_id), "tier": self.tier, "roles": ""}
         return {"x-amzn-request-context": json.dumps({"requestId": "test-request", "authorizer": authorizer})}
 
     def post(self, path: str, body: Any = None, **options: Any) -> Any:

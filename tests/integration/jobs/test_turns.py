@@ -12,10 +12,10 @@ from local.parts import EmbeddedPostgres, EmbeddedValkey
 from parley.conversations.model import Message, Role
 from parley.kit.postgres import open_pool
 from parley.kit.telemetry import open_logger
-from parley.models.client import open_engine
 from parley.settings import EngineSettings
 from parley.turns.model import Status
 from parley.turns.titles import Titles
+from parley.wiring.models import open_models
 from tests.doubles.engine import StandInEngine
 from tests.integration.history.runtime import Function, open_function
 from tests.integration.jobs.conftest import User, failed, jobs_environment, sqs_event
@@ -180,11 +180,11 @@ async def test_a_rename_while_the_engine_thinks_of_a_title_wins(
 
     async with (
         open_pool(postgres.url_for("parley_app"), size=1) as pool,
-        open_engine(EngineSettings(engine_url=stand_in.url)) as engine,
+        open_models(EngineSettings(engine_url=stand_in.url)) as models,
         asyncio.timeout(10),
         asyncio.TaskGroup() as tasks,
     ):
-        titles = Titles(pool, engine, open_logger("tests"))
+        titles = Titles(pool, models.catalogue, models.engines, open_logger("tests"))
         tasks.create_task(titles.give_title(user.user_id, user.conversation_id))
         while len(stand_in.requests) == asked:
             await asyncio.sleep(0.005)

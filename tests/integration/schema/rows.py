@@ -51,7 +51,7 @@ _OTHERS: Mapping[Operation, Mapping[Table, str]] = {
     "update": {
         "users": "UPDATE users SET created_at = now() WHERE user_id = %(user_id)s",
         "conversations": "UPDATE conversations SET title = 'x' WHERE user_id = %(user_id)s",
-        "responses": "UPDATE responses SET model = 'x' WHERE user_id = %(user_id)s",
+        "responses": "UPDATE responses SET instructions = 'x' WHERE user_id = %(user_id)s",
         "items": "UPDATE items SET content = '{}' WHERE user_id = %(user_id)s",
         "api_keys": "UPDATE api_keys SET revoked_at = now() WHERE user_id = %(user_id)s",
     },

@@ -15,13 +15,13 @@ from parley.conversations.model import Message, Role
 from parley.ids import ConversationId, UserId
 from parley.kit.postgres import open_pool
 from parley.kit.valkey import open_valkey
-from parley.models.client import open_engine
-from parley.models.service import Catalogue
+from parley.models.pools import PoolStates
 from parley.settings import EngineSettings
 from parley.turns.log import ResponseLog, open_response_log
 from parley.turns.model import ChatTurn, TurnInput
 from parley.turns.service import TurnParts, Turns, checkpoints_in, open_turns
 from parley.turns.turn import Turn
+from parley.wiring.models import open_models
 from tests.doubles.engine import StandInEngine, running_stand_in
 from tests.doubles.turns import A_MODEL, ForgetfulQueue
 
@@ -88,8 +88,12 @@ async def running_process(
         open_pool(postgres.url_for("parley_app"), size=4) as pool,
         open_valkey(valkey_url or valkey.url, valkey.password_file) as client,
         open_response_log(client, LOGGER, 60, checkpoints_in(pool)) as log,
-        open_engine(EngineSettings(engine_url=engine_url)) as engine,
-        open_turns(TurnParts(pool, Catalogue(engine), engine, log, queue, LOGGER, 60, makes_titles=True)) as turns,
+        open_models(EngineSettings(engine_url=engine_url)) as models,
+        open_turns(
+            TurnParts(
+                pool, models.catalogue, models.engines, PoolStates(client), log, queue, LOGGER, 60, makes_titles=True
+            )
+        ) as turns,
     ):
         yield Process(turns, log, queue)
 

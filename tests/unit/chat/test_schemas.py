@@ -8,11 +8,11 @@ import pytest
 from lambdas.chat.origin import Origin
 from lambdas.chat.responses.requests import to_counted_turn, to_turn
 from lambdas.chat.responses.schemas import CreateResponseBody, PromptBody
+from parley.accounts.model import Identity
 from parley.conversations.model import FunctionCall, FunctionCallOutput, Message, Reasoning, Role
 from parley.edge.bodies import parse_body
 from parley.errors import ChatError
 from parley.ids import UserId, new_uuid, parse_conversation_id, parse_response_id
-from parley.models.client import Engine
 from parley.models.model import Model
 from parley.models.service import Catalogue
 from parley.turns.model import ChatTurn, Idempotency, TurnInput
@@ -27,17 +27,19 @@ TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object", 
 SCHEMA = {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
 
 
-class OneModel(Engine):
-    def __init__(self) -> None:
-        pass
+ASKER = Identity(USER_ID)
 
-    async def list_models(self) -> list[Model]:
-        return [MODEL]
+
+def a_catalogue(model: Model = MODEL) -> Catalogue:
+    async def read() -> list[Model]:
+        return [model]
+
+    return Catalogue(read)
 
 
 async def turn_of(**fields: Any) -> ChatTurn:
     body = parse_body(CreateResponseBody, orjson.dumps({"model": "small", "input": "hi", **fields}))
-    return await to_turn(body, USER_ID, Catalogue(OneModel()), LIMIT_BYTES, ORIGIN)
+    return await to_turn(body, ASKER, a_catalogue(), LIMIT_BYTES, ORIGIN)
 
 
 async def input_of(**fields: Any) -> TurnInput:
@@ -195,7 +197,7 @@ async def test_a_response_can_say_all_that_was_asked_of_it() -> None:
 async def test_what_is_only_counted_may_name_no_model_and_say_nothing() -> None:
     body = parse_body(PromptBody, orjson.dumps({"conversation": CONVERSATION, "tools": [TOOL]}))
 
-    turn = await to_counted_turn(body, USER_ID, Catalogue(OneModel()), LIMIT_BYTES)
+    turn = await to_counted_turn(body, ASKER, a_catalogue(), LIMIT_BYTES)
 
     assert turn.input is not None
     assert (turn.model, turn.input.contents, turn.is_stored) == (MODEL, (), False)

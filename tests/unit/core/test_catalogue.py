@@ -8,7 +8,7 @@ import pytest
 from parley.errors import ModelNotFound
 from parley.models.client import Engine
 from parley.models.model import Model
-from parley.models.service import Catalogue
+from parley.models.service import Catalogue, catalogue_of_engine
 
 
 @dataclass
@@ -32,7 +32,7 @@ def engine() -> CountingEngine:
 
 @pytest.fixture
 def catalogue(engine: CountingEngine) -> Catalogue:
-    return Catalogue(cast("Engine", engine), engine.clock)
+    return catalogue_of_engine(cast("Engine", engine), engine.clock)
 
 
 async def test_a_known_model_is_not_asked_for_again(engine: CountingEngine, catalogue: Catalogue) -> None:

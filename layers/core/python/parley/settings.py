@@ -4,7 +4,15 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Stage = Literal["local", "dev", "prod"]
@@ -103,9 +111,13 @@ class ValkeySettings(AwsSettings):
 
 
 class EngineSettings(AwsSettings):
-    """Any server with OpenAI's protocol. `engine_url` includes the `/v1`. Its key is in a file or a secret, if it has one."""
+    """Where models are served: by the pools of a catalogue (`models_file`), or by any one server with OpenAI's protocol.
 
-    engine_url: Url
+    `engine_url` includes the `/v1`. Its key is in a file or a secret, if it has one; those of a catalogue's pools are in secrets.
+    """
+
+    models_file: Path | None = None
+    engine_url: Url | None = Field(default=None, validate_default=True)
     engine_api_key_file: Path | None = None
     engine_api_key_secret_arn: str | None = None
     # llama.cpp breaks a kept-alive connection after a stream; vLLM does not.
@@ -119,6 +131,14 @@ class EngineSettings(AwsSettings):
     @property
     def uses_role(self) -> bool:
         return self.engine_api_key_secret_arn is not None or super().uses_role
+
+    @field_validator("engine_url")
+    @classmethod
+    def _one_source_of_models(cls, engine_url: str | None, others: ValidationInfo) -> str | None:
+        """Of this one field, for a rule over the whole is not looked at while another field is wrong."""
+        if (others.data.get("models_file") is None) == (engine_url is None):
+            raise ValueError("set either this or MODELS_FILE, the catalogue of several models")
+        return engine_url
 
 
 class TurnSettings(Settings):

@@ -81,6 +81,7 @@ CREATE TABLE responses (
     -- SHA-256 of the request, by which the same request is known when it comes again.
     request_hash bytea CHECK (length(request_hash) = 32),
     receipt jsonb,
+    cost_usd_micros bigint CHECK (cost_usd_micros >= 0),
     PRIMARY KEY (user_id, response_id),
     FOREIGN KEY (user_id, conversation_id) REFERENCES conversations ON DELETE CASCADE,
     CHECK ((status IN ('queued', 'in_progress')) = (settled_at IS NULL))
@@ -151,7 +152,7 @@ GRANT SELECT (
 ),
 UPDATE (
     status, finish_reason, error_code, prompt_tokens, cached_tokens, completion_tokens, settled_at, receipt, checkpoint, job,
-    idempotency_key, lease_epoch
+    idempotency_key, lease_epoch, model, cost_usd_micros
 ) ON responses TO parley_jobs;
 -- Only what appending an answer needs: titles and metadata are none of its business.
 GRANT SELECT (user_id, conversation_id, next_sequence), UPDATE (next_sequence, updated_at) ON conversations TO parley_jobs;
@@ -268,7 +269,7 @@ BEGIN
         (user_id, item_id, conversation_id, sequence, type, role, status, content, token_count, tokenizer)
     SELECT
         owner_id, item.item_id, in_conversation, expected_sequence + item.position - 1, item.type, item.role, item.status,
-        item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN turn ->> 'model' END
+        item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN COALESCE(turn ->> 'tokenizer', turn ->> 'model') END
     FROM json_to_recordset(new_items) AS item
         (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer);
     RETURN true;
@@ -296,6 +297,9 @@ BEGIN
         prompt_tokens = (outcome ->> 'prompt_tokens')::integer,
         cached_tokens = (outcome ->> 'cached_tokens')::integer,
         completion_tokens = (outcome ->> 'completion_tokens')::integer,
+        cost_usd_micros = (outcome ->> 'cost_usd_micros')::bigint,
+        -- Another one than was asked may have answered.
+        model = COALESCE(outcome ->> 'model', model),
         settled_at = now(),
         receipt = settle_turn.receipt,
         checkpoint = NULL,
@@ -315,7 +319,7 @@ BEGIN
         (user_id, item_id, conversation_id, sequence, response_id, type, role, status, content, token_count, tokenizer)
     SELECT
         owner_id, item.item_id, in_conversation, first_sequence + item.position - 1, turn_id, item.type, item.role,
-        item.status, item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN outcome ->> 'model' END
+        item.status, item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN COALESCE(outcome ->> 'tokenizer', outcome ->> 'model') END
     FROM json_to_recordset(new_items) AS item
         (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer);
     RETURN true;

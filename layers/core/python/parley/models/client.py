@@ -1,9 +1,9 @@
 """An engine with OpenAI's protocol over HTTP: its models, its tokenizer, its streams."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from random import uniform
 from typing import Any, Self, cast
 
@@ -13,7 +13,8 @@ import orjson
 from parley.errors import ChatError, ContextLengthExceeded, EngineFailed, EngineUnavailable, InvalidRequest
 from parley.kit.breaker import Breaker
 from parley.kit.sse import DataParser
-from parley.models.model import Delta, Model, delta_from_chunk
+from parley.models.dialect import in_dialect
+from parley.models.model import ENGINE_POOL, Affinity, Delta, Dialect, Model, Pool, delta_from_chunk
 from parley.settings import EngineSettings
 
 # Control calls are small and the engine answers them beside its batches.
@@ -37,19 +38,20 @@ class _EngineAway(EngineUnavailable):
 
 
 class Engine:
-    """One engine. Every method raises EngineUnavailable when it cannot be reached and EngineFailed when it talks nonsense.
+    """What serves a pool. Its methods raise EngineUnavailable when it cannot be reached, EngineFailed when it talks nonsense.
 
     An engine that could not be reached several times in a row is not asked at all for a moment.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, settings: EngineSettings) -> None:
+    def __init__(self, session: aiohttp.ClientSession, pool: Pool, settings: EngineSettings) -> None:
+        self.pool = pool
         self._session = session
-        self._url = settings.engine_url
-        self._root = settings.engine_url.removesuffix("/v1")
+        self._url = pool.url
+        self._root = pool.url.removesuffix("/v1")
         self._default_context_tokens = settings.engine_context_tokens
         self._stream_limits = aiohttp.ClientTimeout(total=None, sock_connect=settings.engine_connect_timeout_s)
         self._read_timeout_s = settings.engine_read_timeout_s
-        self._has_tokenizer = True
+        self._has_tokenizer = pool.dialect is not Dialect.OPENAI
         self._breaker = Breaker(_EngineAway, lambda error: isinstance(error, _EngineAway))
 
     async def list_models(self) -> list[Model]:
@@ -80,6 +82,8 @@ class Engine:
 
     async def count_prompt_tokens(self, request: Mapping[str, Any]) -> int:
         """Tokens of a chat request's prompt, template included; 0 where the server cannot tell."""
+        if not self._has_tokenizer:
+            return 0
         rendered = await self._post_control(f"{self._root}/apply-template", _template_fields(request))
         if rendered is not None:  # llama.cpp
             return await self.count_tokens(str(request["model"]), rendered["prompt"])
@@ -87,7 +91,9 @@ class Engine:
         return int(counted["count"]) if counted is not None and "count" in counted else 0  # vLLM
 
     @asynccontextmanager
-    async def stream_chat(self, request: Mapping[str, Any]) -> AsyncGenerator[AsyncGenerator[Sequence[Delta]]]:
+    async def stream_chat(
+        self, request: Mapping[str, Any], affinity: Affinity | None = None
+    ) -> AsyncGenerator[AsyncGenerator[Sequence[Delta]]]:
         """The engine's answer to a chat completion request, as batches of what arrived together.
 
         Entering waits for the engine's status. Leaving early closes the connection, which aborts the generation.
@@ -95,7 +101,10 @@ class Engine:
         Raises, while iterating: EngineFailed when the stream breaks, stalls or ends without a finish reason.
         """
         url = f"{self._url}/chat/completions"
-        response = await self._send("POST", url, request, within_s=self._read_timeout_s, limits=self._stream_limits)
+        body, headers = in_dialect(self.pool.dialect, request, affinity)
+        response = await self._send(
+            "POST", url, body, within_s=self._read_timeout_s, limits=self._stream_limits, headers=headers
+        )
         async with response, _StallGuard(response.content, self._read_timeout_s) as guard:
             if response.status != 200:
                 raise _refusal(response.status, await _beginning(response), response.headers)
@@ -112,7 +121,11 @@ class Engine:
         slot: Mapping[str, Any] = props.get("default_generation_settings") or {}
         context_tokens: Any = entry.get("max_model_len") or slot.get("n_ctx") or self._default_context_tokens
         return Model(
-            entry["id"], int(context_tokens), int(entry.get("created") or 0), str(entry.get("owned_by") or "engine")
+            entry["id"],
+            int(context_tokens),
+            int(entry.get("created") or 0),
+            str(entry.get("owned_by") or "engine"),
+            pool=self.pool.name,
         )
 
     async def _get_json(self, url: str) -> Mapping[str, Any]:
@@ -139,21 +152,28 @@ class Engine:
                 raise _EngineAway from error
 
     async def _send(
-        self, method: str, url: str, body: Mapping[str, Any] | None, *, within_s: float, limits: aiohttp.ClientTimeout
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        *,
+        within_s: float,
+        limits: aiohttp.ClientTimeout,
+        headers: Mapping[str, str] | None = None,
     ) -> aiohttp.ClientResponse:
         """The response, its body unread, within `within_s`; to be closed.
 
         Asks once more where nothing can have been generated: no connection was made, or a proxy found no engine. A request
         that got as far as the engine is never sent twice. Raises: EngineUnavailable; EngineFailed for what is no HTTP.
         """
-        data = None if body is None else orjson.dumps(body)
+        sent = _Sent(method, url, None if body is None else orjson.dumps(body), headers, limits)
         with self._breaker.attempt():
             try:
                 async with asyncio.timeout(within_s):
-                    response = await self._send_once(method, url, data, limits)
+                    response = await self._send_once(sent)
                     if response is None:
                         await asyncio.sleep(uniform(*_RETRY_AFTER_S))  # noqa: S311 -- no secret
-                        response = await self._session.request(method, url, data=data, timeout=limits)
+                        response = await self._request(sent)
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
                 raise _EngineAway from error
             except aiohttp.ClientError as error:
@@ -163,12 +183,10 @@ class Engine:
                 raise _EngineAway
             return response
 
-    async def _send_once(
-        self, method: str, url: str, data: bytes | None, limits: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse | None:
+    async def _send_once(self, sent: "_Sent") -> aiohttp.ClientResponse | None:
         """None where another attempt does no harm and may do better."""
         try:
-            response = await self._session.request(method, url, data=data, timeout=limits)
+            response = await self._request(sent)
         except aiohttp.ClientConnectorError:
             return None
         if response.status not in _NOT_BEGUN or "retry-after" in response.headers:
@@ -176,28 +194,81 @@ class Engine:
         response.close()
         return None
 
+    async def _request(self, sent: "_Sent") -> aiohttp.ClientResponse:
+        return await self._session.request(
+            sent.method, sent.url, data=sent.data, headers=sent.headers, timeout=sent.limits
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A request as it is sent, once or again."""
+
+    method: str
+    url: str
+    data: bytes | None
+    headers: Mapping[str, str] | None
+    limits: aiohttp.ClientTimeout
+
+
+class Engines:
+    """The engines of all pools, each with connections of its own."""
+
+    def __init__(self, engines: Iterable[Engine]) -> None:
+        self._of_pool = {engine.pool.name: engine for engine in engines}
+
+    def of(self, model: Model) -> Engine:
+        return self._of_pool[model.pool]
+
+    def of_pool(self, name: str) -> Engine:
+        return self._of_pool[name]
+
+    async def ping(self) -> None:
+        """Raises: EngineUnavailable, EngineFailed unless every pool answers."""
+        for engine in self._of_pool.values():
+            await engine.list_models()
+
 
 @asynccontextmanager
-async def open_engine(settings: EngineSettings) -> AsyncGenerator[Engine]:
-    """An engine client whose connections close with it. There is no limit on streams at once: admission is not its task."""
+async def open_engine(
+    settings: EngineSettings, pool: Pool | None = None, api_key: str | None = None
+) -> AsyncGenerator[Engine]:
+    """An engine client whose connections close with it. There is no limit on streams at once: admission is not its task.
+
+    Without a `pool` it is the one of ENGINE_URL.
+    """
     headers = {"content-type": "application/json"}
-    if settings.engine_api_key_file is not None:
-        headers["authorization"] = f"Bearer {_read_key(settings.engine_api_key_file)}"
+    if api_key is not None:
+        headers["authorization"] = f"Bearer {api_key}"
     connector = (
         aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S)
         if settings.engine_reuse_connections
         else aiohttp.TCPConnector(limit=0, force_close=True)
     )
     async with aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=False) as session:
-        yield Engine(session, settings)
+        yield Engine(session, pool or engine_pool(settings), settings)
+
+
+@asynccontextmanager
+async def open_engines(
+    settings: EngineSettings, pools: Sequence[Pool], api_keys: Mapping[str, str]
+) -> AsyncGenerator[Engines]:
+    """One engine a pool. `api_keys` by the name of their pool."""
+    async with AsyncExitStack() as stack:
+        opened = [
+            await stack.enter_async_context(open_engine(settings, pool, api_keys.get(pool.name))) for pool in pools
+        ]
+        yield Engines(opened)
+
+
+def engine_pool(settings: EngineSettings) -> Pool:
+    """The pool of ENGINE_URL."""
+    assert settings.engine_url is not None
+    return Pool(ENGINE_POOL, settings.engine_url)
 
 
 def _template_fields(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: request[name] for name in ("model", "messages", "tools") if name in request}
-
-
-def _read_key(file: Path) -> str:
-    return file.read_text().strip()
 
 
 class _StallGuard:

@@ -1,10 +1,10 @@
 """One turn: what is asked, how it ends, and the rules between."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from parley.conversations.model import ItemContent
 from parley.errors import ChatError, EngineFailed
@@ -72,6 +72,14 @@ class Idempotency:
     is_retry: bool = False
 
 
+class RouteReason(StrEnum):
+    """Why a model answers."""
+
+    REQUESTED = "requested"
+    POOL_SATURATED = "pool_saturated"
+    POOL_UNAVAILABLE = "pool_unavailable"
+
+
 @dataclass(frozen=True, slots=True)
 class ChatTurn:
     """A request that cannot be wrong any more.
@@ -79,7 +87,8 @@ class ChatTurn:
     `parameters` go to the engine as they are. Either `messages` is the whole prompt, in OpenAI's chat shape, or `input`
     says what is new and the history, if there is one, is looked up. `instructions` stand in front of the prompt and are kept
     with the response, not in the conversation. `request` is what the response says of its request; it is stored and given
-    back, never read here.
+    back, never read here. `model` is the one that answers: `degraded_from` is the name of the one that was asked for, where
+    its pool has no room (`route_reason`). `tier` is None for what no user asks for.
     """
 
     user_id: UserId
@@ -93,6 +102,13 @@ class ChatTurn:
     is_background: bool = False
     idempotency: Idempotency | None = None
     request_id: str | None = None
+    tier: str | None = None
+    degraded_from: str | None = None
+    route_reason: RouteReason = RouteReason.REQUESTED
+
+    def moved_to(self, model: Model, reason: RouteReason) -> Self:
+        """The same turn, answered by another model than the one it is with."""
+        return replace(self, model=model, degraded_from=self.degraded_from or self.model.name, route_reason=reason)
 
     @property
     def answer_tokens(self) -> int:
@@ -135,6 +151,8 @@ class Response:
     instructions: str | None = field(default=None, repr=False)
     request: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     is_background: bool = False
+    # The model that was asked for, where another answers; known only to the process that runs the turn, and to its receipt.
+    degraded_from: str | None = None
 
     @property
     def is_stored(self) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,8 @@ from parley.turns.store.unsettled import QueuedTurn
 
 # A turn should be refused within a second when the database is gone.
 RECORD_WITHIN_S = 0.9
+# Where another model's context leaves no more than that, it is no help.
+LEAST_ANSWER_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,15 @@ class Prompt:
     room_tokens: int | None = None
     context: ContextRange | None = None
     needs_title: bool = False
+
+    def moved(self, old: Model, new: Model, answer_tokens: int) -> "Prompt | None":
+        """The same prompt for a model with a context of another size; None where that leaves too little for an answer."""
+        if self.room_tokens is None:
+            return self if new.context_tokens >= old.context_tokens else None
+        room_tokens = self.room_tokens + new.context_tokens - old.context_tokens
+        if room_tokens < min(answer_tokens, LEAST_ANSWER_TOKENS):
+            return None
+        return replace(self, room_tokens=room_tokens)
 
 
 async def record_turn(pool: Pool, engine: Engine, chat: ChatTurn, response_id: ResponseId) -> Prompt:
@@ -152,7 +163,7 @@ class _Recorder:
         items = [*conversation.items, *self._as_items(conversation, response)]
         window = self._window(conversation, items)
         if window is None:
-            self._uncounted = [item for item in conversation.items if item.tokenizer != self._chat.model.name]
+            self._uncounted = [item for item in conversation.items if item.tokenizer != self._chat.model.counted_by]
         elif not _messages(self._chat, window.shown):
             raise _nothing_said()
         return response, window
@@ -188,7 +199,7 @@ class _Recorder:
         model = self._chat.model
         limit_tokens = prompt_limit_tokens(model, self._fixed_tokens)
         start = conversation.window_start if self._new.may_truncate else 1
-        window = open_window(items, model.name, start)
+        window = open_window(items, model.counted_by, start)
         if not window.is_counted and not self._surely_fits(window, limit_tokens):
             return None
         window = window.within(limit_tokens)
@@ -221,7 +232,7 @@ class _Recorder:
         if old:
             pairs = [(item.item_id, count) for item, count in zip(old, counts[1:], strict=False)]
             async with transaction(self._pool, self._chat.user_id) as connection:
-                await save_token_counts(connection, self._chat.user_id, model, pairs)
+                await save_token_counts(connection, self._chat.user_id, self._chat.model.counted_by, pairs)
 
     def _as_items(self, conversation: OpenConversation, response: Response) -> list[Item]:
         """The new items as they will stand after those of the conversation."""
@@ -235,7 +246,7 @@ class _Recorder:
                 "completed",
                 conversation.read_at,
                 token_count=count,
-                tokenizer=None if count is None else response.model,
+                tokenizer=None if count is None else self._chat.model.counted_by,
             )
             for index, ((item_id, content), count) in enumerate(rows)
         ]
@@ -244,6 +255,7 @@ class _Recorder:
         chat = self._chat
         return NewTurn(
             response,
+            chat.model.counted_by,
             self._new_token_counts,
             title_of(self._new.contents),
             chat.idempotency,
@@ -257,7 +269,7 @@ async def reopen_turn(pool: Pool, engine: Engine, chat: ChatTurn, queued: Queued
     assert response.conversation_id is not None
     async with single_statements(pool) as connection:
         conversation = await read_conversation(connection, response.user_id, response.conversation_id)
-    window = open_window(conversation.items, chat.model.name, conversation.window_start)
+    window = open_window(conversation.items, chat.model.counted_by, conversation.window_start)
     tokens = window.tokens if window.is_counted else await _count_window(engine, chat.model.name, window)
     fixed_tokens = await engine.count_tokens(chat.model.name, _fixed_text(chat)) + TEMPLATE_TOKENS_PER_MESSAGE
     return Prompt(
@@ -270,7 +282,10 @@ async def reopen_turn(pool: Pool, engine: Engine, chat: ChatTurn, queued: Queued
 
 
 def chat_of(queued: QueuedTurn, model: Model) -> ChatTurn:
-    """The request of a background turn, as far as its prompt and its engine need it."""
+    """The request of a background turn, as far as its prompt and its engine need it.
+
+    Its tier was checked when it was queued; what may answer in its place is decided by the tier it came with.
+    """
     response, job = queued.stored.response, queued.job
     return ChatTurn(
         user_id=response.user_id,
@@ -280,6 +295,7 @@ def chat_of(queued: QueuedTurn, model: Model) -> ChatTurn:
         max_tokens=job["max_tokens"],
         is_background=True,
         request_id=job["request_id"],
+        tier=job.get("tier"),
     )
 
 
@@ -322,6 +338,7 @@ def _new_response(chat: ChatTurn, response_id: ResponseId, conversation: OpenCon
         instructions=chat.instructions,
         request=chat.request,
         is_background=chat.is_background,
+        degraded_from=chat.degraded_from,
     )
 
 
@@ -332,6 +349,7 @@ def _job(chat: ChatTurn, *, needs_title: bool) -> dict[str, Any]:
         "max_tokens": chat.max_tokens,
         "request_id": chat.request_id,
         "needs_title": needs_title,
+        "tier": chat.tier,
     }
 
 

@@ -21,6 +21,7 @@ from parley.errors import (
 from parley.ids import ResponseId, UserId, new_uuid
 from parley.kit.postgres import Pool, transaction, transaction_for_all
 from parley.kit.telemetry import describe_error
+from parley.turns.admission import Admission
 from parley.turns.answer import Answer, taken_apart
 from parley.turns.follow import Followers, lost, open_followers
 from parley.turns.log import (
@@ -34,6 +35,7 @@ from parley.turns.model import (
     ChatTurn,
     Outcome,
     Response,
+    RouteReason,
     Status,
     StopReason,
     StoredResponse,
@@ -70,6 +72,7 @@ class Turns:
         self._pool = parts.pool
         self._log = parts.log
         self._worker = Worker(parts)
+        self._admission = Admission(parts.catalogue, parts.engines, parts.states, parts.logger)
         self._followers = followers
         self._tasks = tasks
         self._live: dict[ResponseId, Run] = {}
@@ -81,8 +84,8 @@ class Turns:
 
         A request that came before (`chat.idempotency`) gets the turn it began then.
         Raises: what can still be told as an HTTP error: NotFound, ConversationBusy, ContextLengthExceeded,
-        IdempotencyKeyReused, StorageUnavailable before anything is stored; InvalidRequest, EngineUnavailable,
-        EngineFailed from the engine.
+        IdempotencyKeyReused, StorageUnavailable, EngineUnavailable where no pool has room, before anything is stored;
+        InvalidRequest, EngineUnavailable, EngineFailed from the engine.
         """
         if not chat.is_stored:
             return await self._begin(chat)
@@ -103,8 +106,11 @@ class Turns:
         earlier = await self._find_repeat(chat)
         if earlier is not None:
             return earlier
+        # A background turn waits in its queue, not for room.
+        routes = [chat] if chat.is_background else await self._admission.routes(chat)
+        clock.mark("admit")
         try:
-            prompt = await self._record(chat)
+            prompt, (chat, *others) = await self._record_for_any(routes)
         except ConversationBusy:
             # The turn that is in the way may be that of the same request, which was a moment faster.
             earlier = await self._find_repeat(chat)
@@ -117,14 +123,22 @@ class Turns:
         earlier = await self._claim(chat, prompt.response)
         if earlier is not None:
             return earlier
-        return await self._start(Run(chat, Turn(prompt.response), self._parts.deadline_s, clock), prompt)
+        run = Run(chat, Turn(prompt.response), self._parts.deadline_s, clock, others=others)
+        return await self._start(run, prompt)
+
+    async def _record_for_any(self, routes: Sequence[ChatTurn]) -> tuple[Prompt, Sequence[ChatTurn]]:
+        """The prompt for the first model whose pool can count it, where that is needed, and the routes from it on."""
+        for index, chat in enumerate(routes[:-1]):
+            with suppress(EngineUnavailable):
+                return await self._record(chat), routes[index:]
+        return await self._record(routes[-1]), routes[-1:]
 
     async def _record(self, chat: ChatTurn) -> Prompt:
         response_id = ResponseId(new_uuid())
         needs_storage = chat.input is not None and (chat.is_stored or chat.input.has_history)
         if not needs_storage:
             return unrecorded(chat, response_id)
-        return await record_turn(self._pool, self._parts.engine, chat, response_id)
+        return await record_turn(self._pool, self._parts.engines.of(chat.model), chat, response_id)
 
     async def _find_repeat(self, chat: ChatTurn) -> Turn | None:
         """The stored turn that the same request began. Raises: IdempotencyKeyReused."""
@@ -208,7 +222,8 @@ class Turns:
             # A saturated engine takes seconds to count a prompt.
             async with self._log.keep_alive(user_id, response_id):
                 chat = chat_of(queued, await self._parts.catalogue.get(turn.response.model))
-                prompt = await reopen_turn(self._pool, self._parts.engine, chat, queued)
+                prompt = await reopen_turn(self._pool, self._parts.engines.of(chat.model), chat, queued)
+                others = await self._admission.alternatives(chat, RouteReason.POOL_UNAVAILABLE)
         except (StorageUnavailable, EngineUnavailable) as error:
             # Nobody has heard a word of it: without a heartbeat the sweeper queues it again.
             self._parts.logger.warning("queued_turn_left", extra={"turn_id": str(response_id), **describe_error(error)})
@@ -216,7 +231,7 @@ class Turns:
         except ChatError as error:
             await self._worker.settle_silent(turn.response, epoch, Outcome(Status.FAILED, None, error=error))
             return
-        run = Run(chat, turn, self._parts.deadline_s, clock, epoch)
+        run = Run(chat, turn, self._parts.deadline_s, clock, epoch, others)
         self._live[response_id] = run
         await self._work(run, prompt)
 
@@ -313,7 +328,7 @@ class Turns:
         """Tokens of the whole prompt that `chat` would send; nothing is stored. Raises: what `begin` raises before that."""
         assert chat.input is not None
         prompt = await self._record(replace(chat, input=replace(chat.input, is_stored=False)))
-        return await self._parts.engine.count_prompt_tokens(engine_request(chat, prompt))
+        return await self._parts.engines.of(chat.model).count_prompt_tokens(engine_request(chat, prompt))
 
     async def receipt(self, user_id: UserId, response_id: ResponseId) -> Mapping[str, Any]:
         """What was done for a settled turn. Raises: NotFound, also while there is none yet, StorageUnavailable."""

@@ -90,6 +90,7 @@ class Sweeper:
                     turn.user_id,
                     turn.response_id,
                     turn.model,
+                    None,
                     turn.lease_epoch,
                     outcome,
                     item_ids_for(turn.output_item_id, [item_type(each) for each in answer.contents]),

@@ -10,8 +10,10 @@ from parley.errors import ChatError
 from parley.ids import ConversationId, UserId
 from parley.kit.postgres import Pool, transaction
 from parley.kit.telemetry import describe_error
-from parley.models.client import Engine
+from parley.models.client import Engines
 from parley.models.model import Delta
+from parley.models.service import Catalogue
+from parley.turns.affinity import affinity_of
 from parley.turns.answer import put_together
 from parley.turns.store.titles import Opening, read_opening, replace_title
 
@@ -28,9 +30,10 @@ _QUOTES = "\"'`*_ \u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 class Titles:
     """Gives titles with the model that answered."""
 
-    def __init__(self, pool: Pool, engine: Engine, logger: Logger) -> None:
+    def __init__(self, pool: Pool, catalogue: Catalogue, engines: Engines, logger: Logger) -> None:
         self._pool = pool
-        self._engine = engine
+        self._catalogue = catalogue
+        self._engines = engines
         self._logger = logger
 
     async def give_title(self, user_id: UserId, conversation_id: ConversationId) -> None:
@@ -43,7 +46,7 @@ class Titles:
         if opening is None or opening.title is None or opening.title != title_of(opening.said):
             return
         try:
-            title = await self._ask(opening)
+            title = await self._ask(user_id, conversation_id, opening)
         except ChatError as error:
             details = {"conversation_id": str(conversation_id), **describe_error(error)}
             self._logger.warning("title_not_given", extra=details)
@@ -52,10 +55,13 @@ class Titles:
             async with transaction(self._pool, user_id) as connection:
                 await replace_title(connection, user_id, conversation_id, opening.title, title)
 
-    async def _ask(self, opening: Opening) -> str | None:
-        """Raises: ChatError of the engine."""
+    async def _ask(self, user_id: UserId, conversation_id: ConversationId, opening: Opening) -> str | None:
+        """Raises: ChatError of the engine, ModelNotFound where the model is none any more."""
         deltas: list[Delta] = []
-        async with self._engine.stream_chat(_request(opening)) as batches, aclosing(batches):
+        request = _request(opening)
+        engine = self._engines.of(await self._catalogue.get(opening.model))
+        affinity = affinity_of(user_id, conversation_id, request["messages"])
+        async with engine.stream_chat(request, affinity) as batches, aclosing(batches):
             async for batch in batches:
                 deltas.extend(batch)
         is_whole = any(delta.finish_reason == "stop" for delta in deltas)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -156,15 +157,26 @@ class Run:
         "clock",
         "finish_reason",
         "lease_epoch",
+        "others",
         "scope",
         "stop_reason",
         "turn",
         "usage",
     )
 
-    def __init__(self, chat: ChatTurn, turn: Turn, deadline_s: float, clock: StageClock, lease_epoch: int = 1) -> None:
+    def __init__(
+        self,
+        chat: ChatTurn,
+        turn: Turn,
+        deadline_s: float,
+        clock: StageClock,
+        lease_epoch: int = 1,
+        others: Sequence[ChatTurn] = (),
+    ) -> None:
         self.chat = chat
         self.turn = turn
+        # The turn as other models would answer it, should the first not take the request.
+        self.others = list(others)
         self.clock = clock
         self.lease_epoch = lease_epoch
         self.stop_reason: StopReason | None = None
@@ -203,6 +215,11 @@ class Run:
             self.turn.publish(shown)
         if self._size > ANSWER_LIMIT:
             self.stop(StopReason.TOO_LONG)
+
+    def move_to(self, chat: ChatTurn) -> None:
+        """Let another model answer, of which nothing has been said yet."""
+        self.chat = chat
+        self.turn.response = replace(self.turn.response, model=chat.model.name, degraded_from=chat.degraded_from)
 
     def stop(self, reason: StopReason) -> None:
         """Abort the engine. The first reason counts; after the end it changes nothing."""

@@ -11,12 +11,14 @@ import anyio
 from aws_lambda_powertools import Logger
 
 from parley.conversations.model import item_type
-from parley.errors import ChatError, EngineFailed, NotFound, StorageUnavailable
+from parley.errors import ChatError, EngineFailed, EngineUnavailable, NotFound, StorageUnavailable
 from parley.kit.postgres import Pool, single_statements, transaction
 from parley.kit.telemetry import describe_error
-from parley.models.client import Engine
+from parley.models.client import Engines
 from parley.models.model import Usage
+from parley.models.pools import PoolStates
 from parley.models.service import Catalogue
+from parley.turns.affinity import affinity_of
 from parley.turns.answer import Answer, item_ids_for, put_together
 from parley.turns.entries import entry_fields
 from parley.turns.log import ResponseLog
@@ -31,7 +33,7 @@ from parley.turns.model import (
     outcome_of_stored,
 )
 from parley.turns.queue import JobQueue, title_job
-from parley.turns.receipt import receipt_of
+from parley.turns.receipt import cost_usd_micros, receipt_of
 from parley.turns.record import Prompt
 from parley.turns.store.responses import get_response
 from parley.turns.store.turn import Settlement, settle_turn
@@ -51,7 +53,8 @@ class TurnParts:
 
     pool: Pool
     catalogue: Catalogue
-    engine: Engine
+    engines: Engines
+    states: PoolStates
     log: ResponseLog
     queue: JobQueue
     logger: Logger
@@ -64,7 +67,7 @@ class Worker:
 
     def __init__(self, parts: TurnParts) -> None:
         self._pool = parts.pool
-        self._engine = parts.engine
+        self._engines = parts.engines
         self._log = parts.log
         self._queue = parts.queue
         self._logger = parts.logger
@@ -73,11 +76,10 @@ class Worker:
     async def work(self, run: Run, prompt: Prompt) -> None:
         """Work on the turn to its end, whichever it is; it is settled before its readers hear of the end."""
         log = self._log.open(run) if run.is_kept else None
-        request = engine_request(run.chat, prompt)
         outcome: Outcome | None = None
         try:
-            outcome = await self._generate(run, request)
-            outcome = await self._with_usage(run, request, outcome)
+            outcome = await self._generate(run, prompt)
+            outcome = await self._with_usage(run, prompt, outcome)
             outcome = await self._settle(run, prompt, outcome)
             # Not after its end, for Lambda freezes the process then.
             await self._follow_up(run, prompt, outcome)
@@ -93,21 +95,17 @@ class Worker:
     async def settle_silent(self, response: Response, lease_epoch: int, outcome: Outcome) -> bool:
         """Settle a turn of which nothing was said; False when it was settled or taken meanwhile. Raises: StorageUnavailable."""
         async with single_statements(self._pool) as connection:
-            is_settled = await settle_turn(connection, _settlement(response, lease_epoch, outcome, Answer()))
+            is_settled = await settle_turn(connection, _settlement(response, None, lease_epoch, outcome, Answer()))
         if is_settled:
             entry_id, fields = f"{lease_epoch + 1}-1", entry_fields(0, (), outcome)
             with suppress(StorageUnavailable):  # who follows the turn asks the database
                 await self._log.end(response.user_id, response.response_id, entry_id, fields)
         return is_settled
 
-    async def _generate(self, run: Run, request: dict[str, Any]) -> Outcome:
+    async def _generate(self, run: Run, prompt: Prompt) -> Outcome:
         try:
             with run.scope:
-                async with self._engine.stream_chat(request) as batches, aclosing(batches):
-                    run.clock.mark("accepted")
-                    run.begun.set()
-                    async for deltas in batches:
-                        run.take_in(deltas)
+                await self._answer(run, prompt)
                 return outcome_of(run.finish_reason, run.usage)
             return outcome_of_stop(run.stop_reason or StopReason.DEADLINE)
         except ChatError as error:
@@ -116,17 +114,55 @@ class Worker:
         finally:
             run.clock.mark("generated")
 
-    async def _with_usage(self, run: Run, request: dict[str, Any], outcome: Outcome) -> Outcome:
+    async def _answer(self, run: Run, prompt: Prompt) -> None:
+        """Take in the answer of the first engine that accepts the request. Raises: what the last of them raised."""
+        affinity = affinity_of(run.chat.user_id, run.turn.response.conversation_id, prompt.messages)
+        while True:
+            engine = self._engines.of(run.chat.model)
+            try:
+                async with (
+                    engine.stream_chat(engine_request(run.chat, prompt), affinity) as batches,
+                    aclosing(batches),
+                ):
+                    run.clock.mark("accepted")
+                    run.begun.set()
+                    async for deltas in batches:
+                        run.take_in(deltas)
+            except EngineUnavailable as error:  # only before the first word
+                moved = self._move_on(run, prompt)
+                if moved is None:
+                    raise
+                self._logger.warning(
+                    "turn_moved",
+                    extra={"turn_id": _id_of(run), "from_pool": engine.pool.name, **describe_error(error)},
+                )
+                prompt = moved
+            else:
+                return
+
+    def _move_on(self, run: Run, prompt: Prompt) -> Prompt | None:
+        """Let the next model answer in whose context the prompt fits; None where there is no other."""
+        old = run.chat.model
+        while run.others:
+            chat = run.others.pop(0)
+            moved = prompt.moved(old, chat.model, chat.answer_tokens)
+            if moved is not None:
+                run.move_to(chat)
+                return moved
+        return None
+
+    async def _with_usage(self, run: Run, prompt: Prompt, outcome: Outcome) -> Outcome:
         """Engines report usage at the end of a stream only: what was cut off is counted by their tokenizer."""
         if outcome.usage is not None or outcome.status is Status.FAILED or run.stop_reason is StopReason.LEASE_LOST:
             return outcome
         answer = put_together(run.turn.deltas)
-        model = run.chat.model.name
+        model = run.chat.model
+        engine = self._engines.of(model)
         # Should the engine be gone: every chunk it sent was at least one token.
         completion_tokens, prompt_tokens = len(run.turn.deltas), 0
         with suppress(ChatError), anyio.move_on_after(COUNTED_WITHIN_S):
-            completion_tokens = await self._engine.count_tokens(model, answer.reasoning + answer.text)
-            prompt_tokens = await self._engine.count_prompt_tokens(request)
+            completion_tokens = await engine.count_tokens(model.name, answer.reasoning + answer.text)
+            prompt_tokens = await engine.count_prompt_tokens(engine_request(run.chat, prompt))
         return replace(outcome, usage=Usage(prompt_tokens, completion_tokens))
 
     async def _settle(self, run: Run, prompt: Prompt, outcome: Outcome) -> Outcome:
@@ -137,8 +173,12 @@ class Worker:
         response = run.turn.response
         if not response.is_stored:
             return outcome
-        settlement = _settlement(response, run.lease_epoch, outcome, put_together(run.turn.deltas))
-        settlement = replace(settlement, receipt=receipt_of(run, prompt, outcome))
+        model = run.chat.model
+        settlement = replace(
+            _settlement(response, model.counted_by, run.lease_epoch, outcome, put_together(run.turn.deltas)),
+            receipt=receipt_of(run, prompt, outcome),
+            cost_usd_micros=cost_usd_micros(model, outcome.usage),
+        )
         give_up_s = monotonic() + SETTLE_WITHIN_S
         pause_s = SETTLE_RETRY_AFTER_S
         while True:
@@ -194,10 +234,14 @@ def key_hash(key: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
-def _settlement(response: Response, lease_epoch: int, outcome: Outcome, answer: Answer) -> Settlement:
+def _settlement(
+    response: Response, tokenizer: str | None, lease_epoch: int, outcome: Outcome, answer: Answer
+) -> Settlement:
     contents = answer.items(broke_off=outcome.error is not None)
     item_ids = item_ids_for(response.output_item_id, [item_type(each) for each in contents])
-    return Settlement(response.user_id, response.response_id, response.model, lease_epoch, outcome, item_ids, contents)
+    return Settlement(
+        response.user_id, response.response_id, response.model, tokenizer, lease_epoch, outcome, item_ids, contents
+    )
 
 
 def _broken() -> Outcome:

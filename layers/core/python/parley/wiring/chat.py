@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger
 
-from parley.models.client import open_engine
+from parley.models.pools import PoolStates
 from parley.models.service import Catalogue
 from parley.settings import ChatSettings
 from parley.turns.log import open_response_log
 from parley.turns.service import TurnParts, Turns, checkpoints_in, open_turns
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
-from parley.wiring.engine_key import with_engine_key
+from parley.wiring.models import open_models
 from parley.wiring.queue import open_queue
 
 
@@ -34,14 +34,13 @@ async def open_chat(settings: ChatSettings, logger: Logger) -> AsyncGenerator[Ch
         open_cache(settings) as valkey,
         open_response_log(valkey, logger, settings.response_log_kept_s, checkpoints_in(pool)) as log,
         open_queue(settings) as queue,
-        with_engine_key(settings) as engine_settings,
-        open_engine(engine_settings) as engine,
+        open_models(settings) as models,
     ):
-        catalogue = Catalogue(engine)
         parts = TurnParts(
             pool,
-            catalogue,
-            engine,
+            models.catalogue,
+            models.engines,
+            PoolStates(valkey),
             log,
             queue,
             logger,
@@ -49,4 +48,4 @@ async def open_chat(settings: ChatSettings, logger: Logger) -> AsyncGenerator[Ch
             makes_titles=settings.titles == "engine",
         )
         async with open_turns(parts) as turns:
-            yield Chat(catalogue, turns, settings.message_limit_bytes)
+            yield Chat(models.catalogue, turns, settings.message_limit_bytes)

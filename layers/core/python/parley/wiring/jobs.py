@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from aws_lambda_powertools import Logger
 
 from parley.kit.postgres import Pool
-from parley.models.client import open_engine
-from parley.models.service import Catalogue
+from parley.models.pools import PoolStates
 from parley.settings import JobsSettings
 from parley.turns.log import ResponseLog, open_response_log
 from parley.turns.queue import JobQueue
@@ -17,7 +16,7 @@ from parley.turns.sweep import Sweeper
 from parley.turns.titles import Titles
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
-from parley.wiring.engine_key import with_engine_key
+from parley.wiring.models import open_models
 from parley.wiring.queue import open_queue
 
 
@@ -45,13 +44,13 @@ async def open_jobs(settings: JobsSettings, logger: Logger) -> AsyncGenerator[Jo
         open_cache(settings) as valkey,
         open_response_log(valkey, logger, settings.response_log_kept_s, checkpoints_in(app_pool)) as log,
         open_queue(settings) as queue,
-        with_engine_key(settings) as engine_settings,
-        open_engine(engine_settings) as engine,
+        open_models(settings) as models,
     ):
         parts = TurnParts(
             app_pool,
-            Catalogue(engine),
-            engine,
+            models.catalogue,
+            models.engines,
+            PoolStates(valkey),
             log,
             queue,
             logger,
@@ -59,4 +58,4 @@ async def open_jobs(settings: JobsSettings, logger: Logger) -> AsyncGenerator[Jo
             makes_titles=settings.titles == "engine",
         )
         async with open_turns(parts) as turns:
-            yield Jobs(pool, log, queue, logger, turns, Titles(app_pool, engine, logger))
+            yield Jobs(pool, log, queue, logger, turns, Titles(app_pool, models.catalogue, models.engines, logger))

@@ -25,12 +25,13 @@ from parley.turns.store.history import OpenConversation, busy
 
 @dataclass(frozen=True, slots=True)
 class NewTurn:
-    """What `record_turn` writes. `token_counts` belong to the response's input items, by the tokenizer of its model.
+    """What `record_turn` writes. `token_counts` belong to the response's input items, by `tokenizer`.
 
     `job`: what a background turn is run with later; it begins `queued` then.
     """
 
     response: Response
+    tokenizer: str
     token_counts: Sequence[int | None]
     title: str | None
     idempotency: Idempotency | None = None
@@ -52,6 +53,7 @@ async def record_turn(connection: Connection, conversation: OpenConversation, tu
         "response_id": response.response_id,
         "output_item_id": response.output_item_id,
         "model": response.model,
+        "tokenizer": turn.tokenizer,
         "status": Status.QUEUED if turn.job is not None else Status.IN_PROGRESS,
         "created_at": response.created_at,
         "previous_response_id": response.previous_response_id,
@@ -116,16 +118,21 @@ def _rows(
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a turn is settled by the holder of its lease. `item_ids` belong to `contents`."""
+    """How a turn is settled by the holder of its lease. `item_ids` belong to `contents`.
+
+    `model` is the one that answered, and `tokenizer` what its usage is counted by; None where nobody knows any more.
+    """
 
     user_id: UserId
     response_id: ResponseId
     model: str
+    tokenizer: str | None
     lease_epoch: int
     outcome: Outcome
     item_ids: Sequence[ItemId]
     contents: Sequence[ItemContent]
     receipt: Mapping[str, Any] | None = None
+    cost_usd_micros: int | None = None
 
 
 async def settle_turn(connection: Connection, settlement: Settlement) -> bool:
@@ -135,7 +142,8 @@ async def settle_turn(connection: Connection, settlement: Settlement) -> bool:
     """
     outcome, usage, contents = settlement.outcome, settlement.outcome.usage, settlement.contents
     # Of several items the share of each is not known: they are counted when a prompt needs them.
-    token_count = usage.completion_tokens if usage and len(contents) == 1 else None
+    is_counted = usage is not None and settlement.tokenizer is not None and len(contents) == 1
+    token_count = usage.completion_tokens if usage and is_counted else None
     end = {
         "status": outcome.status.value,
         "finish_reason": outcome.finish_reason,
@@ -144,6 +152,8 @@ async def settle_turn(connection: Connection, settlement: Settlement) -> bool:
         "cached_tokens": usage.cached_tokens if usage else None,
         "completion_tokens": usage.completion_tokens if usage else None,
         "model": settlement.model,
+        "tokenizer": settlement.tokenizer,
+        "cost_usd_micros": settlement.cost_usd_micros,
     }
     cursor = await connection.execute(
         "SELECT settle_turn(%s, %s, %s, %s::json, %s, %s::json)",
