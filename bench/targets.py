@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import orjson
 import psutil
 
-from bench import peers
+from bench import peers, script
 from bench.database import Ledger, counting_postgres
 from bench.plan import TURNS_PER_CONVERSATION, Kind, Worker
 from bench.processes import NotUpError, started
@@ -99,9 +99,22 @@ def _chat_environment(setting: Setting, stored: Storage, port: int) -> dict[str,
         "DATABASE_URL": stored.postgres.url_for("parley_app"),
         "VALKEY_URL": stored.valkey.url,
         "VALKEY_PASSWORD_FILE": str(stored.valkey.password_file),
-        "ENGINE_URL": setting.engine_url,
+        "MODELS_FILE": str(_write_catalogue(setting)),
         "LOG_LEVEL": "WARNING",
     }
+
+
+def _write_catalogue(setting: Setting) -> Path:
+    """As a stage has it: a pool of vLLM's dialect, whose state each turn looks at."""
+    file = setting.home / "models.toml"
+    file.write_text(
+        f'default = "{script.MODEL}"\n[pools.fast]\ndialect = "vllm"\nurl = "{setting.engine_url}"\n'
+        + "".join(
+            f'[[models]]\nname = "{name}"\npool = "fast"\ncontext_tokens = {script.CONTEXT_TOKENS}\n'
+            for name in (script.MODEL, script.SCATTERED_MODEL)
+        )
+    )
+    return file
 
 
 def headers_of(user_id: UUID) -> dict[str, str]:

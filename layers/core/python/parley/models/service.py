@@ -34,9 +34,10 @@ class Catalogue:
         self._read_at = float("-inf")
 
     async def list_models(self, tier: str | None = None) -> list[Model]:
-        """Raises: EngineUnavailable, EngineFailed when the list was never read or is old and cannot be read."""
+        """The default first. Raises: EngineUnavailable, EngineFailed when the list was never read, or is old and cannot be."""
         await self._refresh(older_than_s=FRESH_S)
-        return [model for model in self._models if model.serves(tier)]
+        served = [model for model in self._models if model.serves(tier)]
+        return sorted(served, key=lambda model: model != self._named_default)
 
     async def get(self, name: str, tier: str | None = None) -> Model:
         """Raises: ModelNotFound, also for a model of other tiers, and what `list_models` raises."""
@@ -52,12 +53,13 @@ class Catalogue:
     async def default(self, tier: str | None = None) -> Model:
         """The model for requests that name none: the catalogue's own or, where the tier may not use that, the tier's first."""
         models = await self.list_models(tier)
-        named = self._by_name.get(self._default) if self._default else None
-        if named is not None and named.serves(tier):
-            return named
         if not models:
             raise ModelNotFound("There is no model that you may use.", param="model")
         return models[0]
+
+    @property
+    def _named_default(self) -> Model | None:
+        return self._by_name.get(self._default) if self._default else None
 
     async def fallbacks(self, model: Model, tier: str | None, needs: frozenset[Capability]) -> list[Model]:
         """The models that may answer in its place, best first. Raises: what `list_models` raises."""
