@@ -168,6 +168,7 @@ export const text = {
     incompleteEmpty: "The answer was cut off before its first word.",
     failed: "Something went wrong while this answer was being written.",
     unanswered: "No answer came to this message.",
+    degraded: (model: string, wanted: string) => `${model} answered: ${wanted} has no room just now.`,
     goOn: "Continue",
     /** What the model is asked then, in the reader's name. */
     continueAnswer: "Continue exactly where you stopped.",

@@ -83,6 +83,8 @@ export interface WireChunk {
   readonly item_ids?: readonly string[];
   readonly output_item_id?: string;
   readonly model?: string;
+  /** The model that was asked for, where another one answers because that has no room. */
+  readonly degraded_from?: string;
   readonly status?: string;
   readonly choices?: readonly {
     readonly delta?: { readonly content?: string | null; readonly reasoning_content?: string | null };
@@ -97,6 +99,7 @@ export interface WireAnswer {
   readonly id: string;
   readonly status: "queued" | "in_progress" | "completed" | "cancelled" | "incomplete" | "failed";
   readonly model?: string | null;
+  readonly degraded_from?: string;
   readonly output?: readonly { readonly type: string; readonly content?: readonly WirePart[] | null }[];
   readonly incomplete_details?: { readonly reason?: string | null } | null;
   readonly usage?: WireUsage | null;

@@ -36,6 +36,8 @@ export interface Message {
   readonly at: number;
   readonly outcome: Outcome;
   readonly model: string | null;
+  /** The model that was asked for, where that had no room; known until the page is left. */
+  readonly insteadOf: string | null;
   readonly usage: Usage | null;
   readonly tookMs: number | null;
   /** Set while the answer is being written. */
@@ -50,7 +52,7 @@ function nextKey(): string {
 }
 
 const blank: Omit<Message, "key" | "role" | "text" | "at"> = {
-  ...{ id: null, thought: "", responseId: null, model: null, usage: null, tookMs: null, live: null },
+  ...{ id: null, thought: "", responseId: null, model: null, usage: null, tookMs: null, live: null, insteadOf: null },
   outcome: "done",
 };
 
@@ -106,6 +108,7 @@ export function fromItem(item: WireItem): Message | null {
     responseId: role === "user" ? null : (response?.id ?? null),
     outcome: role === "user" ? "done" : outcomeOf(response?.status ?? item.status, response?.finish_reason),
     model: response?.model ?? null,
+    insteadOf: null,
     usage: usageOf(response?.usage),
     tookMs: tookMs(response),
   };
@@ -148,10 +151,11 @@ export function endedBy(finishReason: string | null | undefined): Outcome {
 }
 
 /** What a response that is over says of the answer. */
-export function fromAnswer(answer: WireAnswer): Pick<Message, "outcome" | "model" | "usage" | "tookMs"> {
+export function fromAnswer(answer: WireAnswer): Pick<Message, "outcome" | "model" | "insteadOf" | "usage" | "tookMs"> {
   return {
     outcome: outcomeOf(answer.status, answer.incomplete_details?.reason),
     model: answer.model ?? null,
+    insteadOf: answer.degraded_from ?? null,
     usage: usageOf(answer.usage),
     tookMs: tookMs(answer),
   };

@@ -147,6 +147,7 @@ class Turn {
     this.#write(choice?.delta?.content ?? "", choice?.delta?.reasoning_content ?? "");
     this.#outcome = this.#outcomeAfter(chunk);
     if (chunk.model) this.#settled = { ...this.#settled, model: chunk.model };
+    if (chunk.degraded_from) this.#settled = { ...this.#settled, insteadOf: chunk.degraded_from };
     const usage = usageOf(chunk.usage);
     if (usage) this.#settled = { ...this.#settled, usage };
   }

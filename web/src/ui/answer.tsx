@@ -26,6 +26,7 @@ export const Answer = memo(({ message, thread, last }: Props): VNode => {
   return (
     <article class={`answer${live ? " live" : ""}`} aria-label={text.message.answer} aria-busy={live !== null}>
       <Body message={message} />
+      {!live && message.insteadOf && <Degraded model={message.model} wanted={message.insteadOf} />}
       {!live && <Ending message={message} thread={thread} last={last} />}
       {!live && (
         <div class={`actions${last ? " stay" : ""}`}>
@@ -99,6 +100,15 @@ const sentences: Readonly<Record<Exclude<Outcome, "done">, string>> = {
 function sentenceFor({ outcome, text: words }: Message): string {
   if (outcome === "incomplete" && words === "") return text.outcome.incompleteEmpty;
   return outcome === "done" ? "" : sentences[outcome];
+}
+
+/** Another model than the reader chose has answered: asking again later gets the chosen one. */
+function Degraded({ model, wanted }: { readonly model: string | null; readonly wanted: string }): VNode {
+  return (
+    <div class="ending degraded">
+      <span>{text.outcome.degraded(model ?? text.details.unknown, wanted)}</span>
+    </div>
+  );
 }
 
 /** One plain sentence for an answer that did not end well, with the action that helps. */
