@@ -6,7 +6,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from parley.ids import ConversationId, ResponseId, UserId
-from parley.turns.log import FLUSH_EVERY_S
+from parley.turns.log_batch import FLUSH_EVERY_S
 from parley.turns.sweep import SWEEP_EVERY_S
 from parley.wiring.jobs import Jobs
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from parley.turns.log import ALIVE_FOR_S
+from parley.turns.log_batch import ALIVE_FOR_S
 from parley.turns.sweep import SWEEP_EVERY_S
 from tests.doubles.turns import ForgetfulQueue
 from tests.faults.client import Device, User, eventually, output_text, words

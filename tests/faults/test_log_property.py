@@ -14,7 +14,8 @@ from parley.kit.valkey import RedisCluster, open_valkey
 from parley.models.model import Delta, Usage
 from parley.turns.entries import LogCopy, entry_fields
 from parley.turns.follow import lost
-from parley.turns.log import LiveLog, ResponseLog
+from parley.turns.log import ResponseLog
+from parley.turns.log_batch import LiveLog
 from parley.turns.model import Outcome, Response, Status, StopReason
 from tests.doubles.turns import make_response, make_run
 from tests.faults.parts import Parts

@@ -20,7 +20,8 @@ from parley.kit.telemetry import describe_error
 from parley.models.model import Delta
 from parley.turns.answer import Answer, put_together
 from parley.turns.entries import LogCopy
-from parley.turns.log import FLUSH_EVERY_S, ResponseLog
+from parley.turns.log import ResponseLog
+from parley.turns.log_batch import FLUSH_EVERY_S
 from parley.turns.model import Outcome, Response, Status
 from parley.turns.turn import Turn
 

@@ -10,8 +10,7 @@ An entry's id is `LEASE_EPOCH-N`, so that Valkey itself refuses what a process w
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, cast
 from uuid import UUID
@@ -27,17 +26,20 @@ from parley.kit.valkey import RedisCluster, RedisError, ResponseError
 from parley.models.model import Delta
 from parley.turns.answer import put_together, taken_apart
 from parley.turns.entries import LogCopy, encode_deltas, entry_fields
-from parley.turns.model import Outcome, StopReason
+from parley.turns.log_batch import (
+    ALIVE_FOR_S,
+    FLUSH_EVERY_S,
+    HEARTBEAT_EVERY,
+    UNSETTLED_KEPT_FOR_S,
+    LiveLog,
+    LogBatch,
+    is_refused_id,
+    log_key,
+)
+from parley.turns.model import Outcome
 from parley.turns.turn import Run
 
-FLUSH_EVERY_S = 0.1
-# In flushes: a stop is seen within 300 ms, a heartbeat is written every 2 s and outlives two that were lost.
-STOP_CHECK_EVERY = 3
-HEARTBEAT_EVERY = 20
-ALIVE_FOR_S = 6
 STOP_KEPT_FOR_S = 60
-# The log of a turn that never ends well goes at last, too.
-UNSETTLED_KEPT_FOR_S = 24 * 3600
 # While Valkey is away, a turn's text goes to Postgres after so many deltas, or after so long if there is anything new.
 CHECKPOINT_DELTAS = 50
 CHECKPOINT_EVERY_S = 2.0
@@ -53,42 +55,6 @@ _AWAY = (RedisError, OSError)
 # Owner, response, lease epoch and entries of each turn.
 Checkpoint = tuple[UserId, ResponseId, int, list[Any]]
 SaveCheckpoints = Callable[[Sequence[Checkpoint]], Awaitable[None]]
-
-
-def _key(user_id: UserId, response_id: ResponseId, name: str) -> str:
-    return f"{{{user_id.hex}}}:resp:{response_id.hex}:{name}"
-
-
-@dataclass(slots=True, eq=False)
-class LiveLog:
-    """The log of one turn that this process works on. `written` deltas are known to be in Valkey, `saved` in Postgres."""
-
-    run: Run
-    written: int = 0
-    saved: int = 0
-    saved_s: float = field(default_factory=monotonic)
-    entries: int = 0
-    # The entries that Valkey is known to hold.
-    acknowledged: int = 0
-    heartbeat_s: float = float("-inf")
-    flushes: int = 0
-    outcome: Outcome | None = None
-    closed_s: float | None = None
-    is_ended: bool = False
-
-    def key(self, name: str) -> str:
-        response = self.run.turn.response
-        return _key(response.user_id, response.response_id, name)
-
-    @property
-    def has_news(self) -> bool:
-        return self.written < len(self.run.turn.deltas) or (self.outcome is not None and not self.is_ended)
-
-    def next_entry(self) -> tuple[str, list[str | bytes]]:
-        """The id and the fields to write now. Each try has an id of its own: one that is refused is another lease's time."""
-        self.entries += 1
-        fields = entry_fields(self.written, self.run.turn.deltas[self.written :], self.outcome)
-        return f"{self.run.lease_epoch}-{self.entries}", fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +95,7 @@ class ResponseLog:
     async def request_stop(self, user_id: UserId, response_id: ResponseId) -> None:
         """Ask whichever process works on the turn to stop it. Raises: StorageUnavailable when nobody could be told."""
         with _storage_errors("The answer could not be stopped just now. Try again."):
-            await self._valkey.set(_key(user_id, response_id, "stop"), b"1", ex=STOP_KEPT_FOR_S)
+            await self._valkey.set(log_key(user_id, response_id, "stop"), b"1", ex=STOP_KEPT_FOR_S)
 
     async def is_alive(self, user_id: UserId, response_id: ResponseId) -> bool:
         """Whether some process works on the turn. Raises: StorageUnavailable when that cannot be known."""
@@ -143,14 +109,14 @@ class ResponseLog:
             await self._valkey.initialize()
             pipeline = cast("Any", self._valkey.pipeline(transaction=False))
             for user_id, response_id in turns:
-                pipeline.exists(_key(user_id, response_id, "alive"))
+                pipeline.exists(log_key(user_id, response_id, "alive"))
             return [bool(count) for count in await pipeline.execute()]
 
     async def read(self, user_id: UserId, response_id: ResponseId) -> LogCopy:
         """What the log holds of a turn, from its beginning. Raises: StorageUnavailable."""
         copy = LogCopy()
         with _storage_errors():
-            copy.take(cast("Any", await self._valkey.xrange(_key(user_id, response_id, "log"))))
+            copy.take(cast("Any", await self._valkey.xrange(log_key(user_id, response_id, "log"))))
         return copy
 
     async def read_on(self, followed: Sequence[tuple[UserId, ResponseId, LogCopy]]) -> list[list[Delta]]:
@@ -159,24 +125,24 @@ class ResponseLog:
             await self._valkey.initialize()
             pipeline = cast("Any", self._valkey.pipeline(transaction=False))
             for user_id, response_id, copy in followed:
-                pipeline.xrange(_key(user_id, response_id, "log"), copy.next_ids, "+")
+                pipeline.xrange(log_key(user_id, response_id, "log"), copy.next_ids, "+")
             answers = await pipeline.execute()
         return [copy.take(entries) for (_, _, copy), entries in zip(followed, answers, strict=True)]
 
     async def fence(self, user_id: UserId, response_id: ResponseId, lease_epoch: int) -> None:
         """Let nobody write any more who holds an earlier lease. Raises: StorageUnavailable."""
-        key = _key(user_id, response_id, "log")
+        key = log_key(user_id, response_id, "log")
         with _storage_errors():
             try:
                 await _execute(self._valkey, "XADD", key, f"{lease_epoch}-0", *entry_fields(0, (), None))
             except ResponseError as error:
-                if not _is_refused_id(error):  # it stands there already
+                if not is_refused_id(error):  # it stands there already
                     raise
             await self._valkey.expire(key, UNSETTLED_KEPT_FOR_S)
 
     async def end(self, user_id: UserId, response_id: ResponseId, entry_id: str, fields: Sequence[str | bytes]) -> None:
         """Write the last entry for a process that is gone. Raises: StorageUnavailable."""
-        key = _key(user_id, response_id, "log")
+        key = log_key(user_id, response_id, "log")
         with _storage_errors():
             await _execute(self._valkey, "XADD", key, entry_id, *fields)
             await self._valkey.expire(key, self._kept_for_s)
@@ -188,7 +154,7 @@ class ResponseLog:
         async def beat_forever() -> None:
             while True:
                 with suppress(*_AWAY):
-                    await self._valkey.set(_key(user_id, response_id, "alive"), b"1", ex=ALIVE_FOR_S)
+                    await self._valkey.set(log_key(user_id, response_id, "alive"), b"1", ex=ALIVE_FOR_S)
                 await asyncio.sleep(HEARTBEAT_EVERY * FLUSH_EVERY_S)
 
         async with running_beside(beat_forever(), "heartbeat"):
@@ -197,7 +163,7 @@ class ResponseLog:
     async def forget(self, user_id: UserId, response_id: ResponseId) -> None:
         """Delete all that is kept of a turn here. Raises: StorageUnavailable."""
         with _storage_errors():
-            await self._valkey.delete(*(_key(user_id, response_id, name) for name in ("log", "alive", "stop")))
+            await self._valkey.delete(*(log_key(user_id, response_id, name) for name in ("log", "alive", "stop")))
 
     async def claim(self, user_id: UserId, key_hash: str, mine: Claim) -> Claim | None:
         """Take an idempotency key for a turn that is not stored; the earlier claim where there is one.
@@ -241,7 +207,7 @@ class ResponseLog:
             self._has_work.clear()
             return
         await self._valkey.initialize()  # asks for the cluster's slots where they are not known
-        batch = _Batch(self._valkey, self._kept_for_s)
+        batch = LogBatch(self._valkey, self._kept_for_s)
         for log in self._live:
             batch.write(log)
         await batch.execute()
@@ -271,105 +237,6 @@ class ResponseLog:
             return  # the next time is another try
         for log, count in zip(due, counts, strict=True):
             log.saved, log.saved_s = count, now_s
-
-
-class _Batch:
-    """One pipeline, and what to do with its answers."""
-
-    def __init__(self, valkey: RedisCluster, kept_for_s: int) -> None:
-        self._valkey = valkey
-        self._kept_for_s = kept_for_s
-        self._pipeline = cast("Any", valkey.pipeline(transaction=False))
-        self._on_answer: list[Callable[[Any], None]] = []
-
-    def write(self, log: LiveLog) -> None:
-        if log.has_news:
-            self._write_entry(log)
-        if log.closed_s is None:
-            self._keep_alive(log)
-            log.flushes += 1
-
-    def _write_entry(self, log: LiveLog) -> None:
-        entry_id, fields = log.next_entry()
-        count, is_end = len(log.run.turn.deltas), log.outcome is not None
-        # All but the first entry want the stream to be there: a Valkey that has lost it gets everything again.
-        options = ("NOMKSTREAM",) if log.written else ()
-
-        def on_answer(answer: Any) -> None:
-            if isinstance(answer, ResponseError):
-                log.run.stop(StopReason.LEASE_LOST)
-                log.written, log.is_ended = len(log.run.turn.deltas), True
-            elif answer is None:
-                log.written = 0
-            else:
-                log.written, log.is_ended = count, is_end
-                log.acknowledged += 1
-
-        self._add(log, on_answer, "XADD", log.key("log"), *options, entry_id, *fields)
-        if log.written == 0:  # a new stream, which would stay for ever
-            self._add(log, _ignore, "EXPIRE", log.key("log"), UNSETTLED_KEPT_FOR_S)
-        if is_end:
-            self._add(log, _ignore, "EXPIRE", log.key("log"), self._kept_for_s)
-            self._add(log, _ignore, "DEL", log.key("alive"), log.key("stop"))
-
-    def _keep_alive(self, log: LiveLog) -> None:
-        """From time to time a heartbeat, a look whether somebody asked for a stop, and whether the log is still whole."""
-        # By the clock: with a slow Valkey a flush takes long.
-        if monotonic() - log.heartbeat_s >= HEARTBEAT_EVERY * FLUSH_EVERY_S:
-            self._beat(log, monotonic())
-            if log.acknowledged:
-                self._check_length(log)
-                self._add(log, _ignore, "EXPIRE", log.key("log"), UNSETTLED_KEPT_FOR_S)
-        if log.flushes % STOP_CHECK_EVERY == 0:
-            self._add(log, partial(_stop_if_asked, log), "EXISTS", log.key("stop"))
-
-    def _beat(self, log: LiveLog, now_s: float) -> None:
-        def on_answer(_: Any) -> None:
-            log.heartbeat_s = now_s
-
-        self._add(log, on_answer, "SET", log.key("alive"), b"1", "EX", ALIVE_FOR_S)
-
-    def _check_length(self, log: LiveLog) -> None:
-        """A replica that takes over may lack entries, and newer ones may hide that: then everything is written again."""
-
-        def on_answer(length: int) -> None:
-            if length < log.acknowledged:
-                log.written = 0
-            log.acknowledged = length
-
-        self._add(log, on_answer, "XLEN", log.key("log"))
-
-    def _add(self, log: LiveLog, on_answer: Callable[[Any], None], *command: str | bytes | int) -> None:
-        """Add a command for the node of the turn's keys. Left to look for it, redis-py takes half as long again for each."""
-        self._pipeline.execute_command(*command, target_nodes=self._valkey.get_node_from_key(log.key("log")))
-        self._on_answer.append(on_answer)
-
-    async def execute(self) -> None:
-        """Raises: RedisError, OSError when any command did not reach its node; what was answered counts."""
-        if not self._on_answer:
-            return
-        answers = await self._pipeline.execute(raise_on_error=False)
-        failure: Exception | None = None
-        for handle, answer in zip(self._on_answer, answers, strict=True):
-            if isinstance(answer, Exception) and not _is_refused_id(answer):
-                failure = answer
-            else:
-                handle(answer)
-        if failure is not None:
-            raise failure
-
-
-def _is_refused_id(error: Exception) -> bool:
-    """Valkey's words for an id that is not after the last: "… is equal or smaller than the target stream top item"."""
-    return isinstance(error, ResponseError) and "equal or smaller" in str(error)
-
-
-def _ignore(_: Any) -> None: ...
-
-
-def _stop_if_asked(log: LiveLog, is_asked: int) -> None:
-    if is_asked:
-        log.run.stop(StopReason.CANCELLED)
 
 
 async def _execute(valkey: RedisCluster, *command: str | bytes) -> Any:

@@ -25,12 +25,12 @@ from parley.turns.admission import Admission
 from parley.turns.answer import Answer, taken_apart
 from parley.turns.follow import Followers, lost, open_followers
 from parley.turns.log import (
-    FLUSH_EVERY_S,
     Checkpoint,
     Claim,
     LogCopy,
     SaveCheckpoints,
 )
+from parley.turns.log_batch import FLUSH_EVERY_S
 from parley.turns.model import (
     ChatTurn,
     Outcome,

@@ -13,7 +13,8 @@ from parley.kit.telemetry import describe_error
 from parley.turns.answer import Answer, item_ids_for, put_together
 from parley.turns.entries import LogCopy, decode_deltas, entry_fields
 from parley.turns.follow import lost
-from parley.turns.log import FLUSH_EVERY_S, HEARTBEAT_EVERY, ResponseLog
+from parley.turns.log import ResponseLog
+from parley.turns.log_batch import FLUSH_EVERY_S, HEARTBEAT_EVERY
 from parley.turns.model import Outcome
 from parley.turns.queue import JobQueue, turn_job
 from parley.turns.store.turn import Settlement, settle_turn
