@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.models import models
 from local.narration import Narrator
 from local.orphans import await_end, find_orphans, stop_orphans
 from local.parts.gateway import require_free
@@ -150,6 +151,9 @@ def psql(config: StackConfig, arguments: tuple[str, ...]) -> None:
     url = config.environ.get("DATABASE_URL") or _owner_url(config)
     program = installed_programs() / "psql"
     os.execv(program, [str(program), url, *arguments])  # noqa: S606
+
+
+main.add_command(models)
 
 
 def _owner_url(config: StackConfig) -> str:
