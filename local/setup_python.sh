@@ -48,7 +48,7 @@ done
 
 case $what in
 local) extras=local ;;
-all) extras=local,test,infra,bench ;;
+all) extras=local,test,infra,bench,ml,train ;;
 *) fail "usage: $0 local|all" ;;
 esac
 step "Installing the Python packages (a minute or two the first time)" \
