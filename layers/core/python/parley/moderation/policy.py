@@ -1,0 +1,70 @@
+"""What a stage does about what its layers find: thresholds by tier and category, and what becomes of personal data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from parley.moderation.model import Action, Category, Scores
+
+# What the mission says: from 0.8 on a text is blocked, from 0.5 on a person looks at it.
+REVIEW_FROM = 0.5
+BLOCK_FROM = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores from which on a text is reviewed or blocked; above 1 is never."""
+
+    review: float = REVIEW_FROM
+    block: float = BLOCK_FROM
+
+    def judge(self, score: float) -> Action:
+        if score >= self.block:
+            return Action.BLOCK
+        return Action.REVIEW if score >= self.review else Action.ALLOW
+
+
+@dataclass(frozen=True, slots=True)
+class TierPolicy:
+    """`when_away` is for texts that no classifier could judge in time: `open` lets them pass and flags them for review,
+    `closed` also blocks those in which the keywords found something.
+    """
+
+    thresholds: Thresholds = Thresholds()
+    of_category: Mapping[Category, Thresholds] = field(default_factory=dict[Category, Thresholds])
+    when_away: Literal["open", "closed"] = "closed"
+
+    def judge(self, scores: Scores) -> Action:
+        """The strictest that any category asks for."""
+        actions = [self.of_category.get(each, self.thresholds).judge(score) for each, score in scores.items()]
+        return max(actions, key=lambda action: action.severity, default=Action.ALLOW)
+
+    def flagged(self, scores: Scores) -> frozenset[Category]:
+        """The categories that are at least to be reviewed."""
+        return frozenset(
+            each for each, score in scores.items() if score >= self.of_category.get(each, self.thresholds).review
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PiiPolicy:
+    """`kinds` are those that are looked for. What a user said himself may come back to him where `lets_own_through`."""
+
+    input: Literal["off", "flag", "redact"] = "flag"
+    kinds: frozenset[str] = frozenset({"email", "phone", "card", "iban", "ssn", "ip", "secret"})
+    filters_code: bool = False
+    lets_own_through: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One stage's. In a dry run everything is judged and recorded, and nothing is blocked, withheld or redacted."""
+
+    default: TierPolicy = TierPolicy()
+    tiers: Mapping[str, TierPolicy] = field(default_factory=dict[str, TierPolicy])
+    pii: PiiPolicy = PiiPolicy()
+    is_dry_run: bool = False
+    keeps_withheld_text: bool = True
+
+    def of(self, tier: str | None) -> TierPolicy:
+        return self.tiers.get(tier or "", self.default)
