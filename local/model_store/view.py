@@ -56,7 +56,7 @@ class PushView:
             case "progress":
                 self._show_progress(event)
             case "error":
-                self.error = event["message"]
+                self.error = printable(event["message"])
             case "done":
                 self.line, self.revision = event["line"], event["revision"]
                 self._print(f"Whole in the store: {event['uri']}", sign="[green]✓[/]")
@@ -72,7 +72,7 @@ class PushView:
             self._print(figures)
 
     def _print(self, text: str, sign: str = "[dim]·[/]") -> None:
-        self.console.print(f"{sign} {escape(text)}")
+        self.console.print(f"{sign} {escape(printable(text))}")
 
 
 def describe_progress(event: Mapping[str, Any]) -> str:
@@ -103,6 +103,11 @@ def describe_event(event: Mapping[str, Any]) -> str:
         case {"event": "quantising", "scheme": scheme}:
             return f"Quantising to {scheme}; it takes minutes, and the disk of its machine"
     return json.dumps(event)
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey: names of files are their author's."""
+    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")
 
 
 def format_bytes(size_bytes: float) -> str:

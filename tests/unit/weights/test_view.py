@@ -76,6 +76,16 @@ def test_markup_in_a_name_is_text() -> None:
     assert "[red]x, 5 B" in out.getvalue()
 
 
+def test_a_name_that_would_steer_the_terminal_does_not() -> None:
+    view, out = _view()
+
+    view.show_line(_line("uploaded", file="\x1b[2Jx\r\x9b", bytes=5))
+    view.show_line(_line("error", code="no_weights", message="\x1b]0;x\x07"))
+
+    assert out.getvalue() == "· [2Jx, 5 B\n"
+    assert view.error == "]0;x"
+
+
 @pytest.mark.parametrize(("size_bytes", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2e9, "2.0 GB")])
 def test_bytes_are_said_in_decimal_units(size_bytes: float, text: str) -> None:
     assert format_bytes(size_bytes) == text
