@@ -135,7 +135,7 @@ def _follow(store: "StageStore", build_id: str, view: "PushView") -> None:
     click.echo(f"CodeBuild runs it as {build_id}")
     try:
         with view.live():
-            status = follow_build(store, build_id, view.show_line, view.show_phase)
+            status = follow_build(store, build_id, view.show_line, view.show_phase, lambda: view.has_ended)
     except KeyboardInterrupt:
         click.echo(f"It goes on without you. Come back: parley models follow {build_id}")
         click.echo(f"Stop it: aws codebuild stop-build --region {store.region} --id {build_id}")

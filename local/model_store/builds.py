@@ -7,8 +7,9 @@ from typing import Any
 from local.model_store.aws import StageStore, aws_errors
 from local.model_store.errors import StoreError
 
-# CodeBuild tells no one when it goes on; its log lags a second or two behind.
+# CodeBuild tells no one when it goes on, and its log is some seconds behind: the last lines come after the build's end.
 _POLL_S = 1.0
+_LAG_POLLS = 15
 # A quantised shard is held in memory, twice: 16 GB instead of 8.
 _QUANTISING_MACHINE = "BUILD_GENERAL1_LARGE"
 
@@ -29,21 +30,27 @@ def follow_build(
     build_id: str,
     show_line: Callable[[str], None],
     show_phase: Callable[[str], None],
+    has_ended: Callable[[], bool],
     pause: Callable[[float], None] = time.sleep,
 ) -> str:
     """Shows the build's log from its beginning until it is over, and gives how it ended: `SUCCEEDED`, `FAILED`, …
 
-    Raises: StoreError.
+    `has_ended` says that the job's last line was shown. Raises: StoreError.
     """
     log = _Log(store, show_line)
     while True:
         build = _get_build(store, build_id)
         show_phase(build.get("currentPhase", "QUEUED").lower().replace("_", " "))
-        # Read after the status: what a build said before it ended is then all there.
         log.show_new(build.get("logs", {}))
         if build["buildStatus"] != "IN_PROGRESS":
-            return str(build["buildStatus"])
+            break
         pause(_POLL_S)
+    for _ in range(_LAG_POLLS):
+        if has_ended():
+            break
+        pause(_POLL_S)
+        log.show_new(build.get("logs", {}))
+    return str(build["buildStatus"])
 
 
 class _Log:
@@ -61,9 +68,8 @@ class _Log:
             for event in events:
                 for line in event["message"].splitlines():
                     self._show_line(line)
-            # At the end of a stream the token is the one that was sent.
-            if token == self._token or not events:
-                self._token = token
+            # At the end of a stream the token is the one that was sent; before it a page may be empty.
+            if token == self._token:
                 return
             self._token = token
 

@@ -26,7 +26,12 @@ def run_here(arguments: Sequence[str], environ: Mapping[str, str], show_line: Ca
         errors="replace",
     )
     assert job.stdout is not None
-    with job.stdout as lines:
-        for line in lines:
-            show_line(line.rstrip("\n"))
-    return job.wait()
+    try:
+        with job.stdout as lines:
+            for line in lines:
+                show_line(line.rstrip("\n"))
+        return job.wait()
+    finally:
+        # Of who leaves with Ctrl-C. It may be killed at any moment, and would not see a signal while a shard goes up.
+        job.kill()
+        job.wait()

@@ -29,6 +29,11 @@ class PushView:
     _task: TaskID | None = None
     _steps_shown: int = -1
 
+    @property
+    def has_ended(self) -> bool:
+        """The job has said its last line."""
+        return self.line is not None or self.error is not None
+
     @contextmanager
     def live(self) -> Iterator[None]:
         """While the job runs."""

@@ -40,6 +40,8 @@ class StandInCodeBuild:
     project: str = ""
     bucket: str = ""
     url: str = ""
+    # How often the log is asked for after the end of a build until its last lines are there.
+    lag: int = 0
     builds: dict[str, Build] = field(default_factory=dict)
     threads: list[threading.Thread] = field(default_factory=list)
 
@@ -64,8 +66,10 @@ class StandInCodeBuild:
 
     def get_log_events(self, call: Mapping[str, Any]) -> dict[str, Any]:
         """A page holds two events; the token is where the next begins, and at the end the one that was sent."""
-        begin = int(call.get("nextToken", "f/0")[2:])
-        lines = self.builds[call["logStreamName"]].lines[begin : begin + 2]
+        begin, build = int(call.get("nextToken", "f/0")[2:]), self.builds[call["logStreamName"]]
+        withheld = self.lag > 0
+        self.lag -= withheld and build.status != "IN_PROGRESS"
+        lines = build.lines[: -1 if withheld else None][begin : begin + 2]
         events = [{"timestamp": 0, "ingestionTime": 0, "message": f"{line}\n"} for line in lines]
         return {"events": events, "nextForwardToken": f"f/{begin + len(lines)}", "nextBackwardToken": "b/0"}
 

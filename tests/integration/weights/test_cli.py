@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local.model_store.catalogue import read_wanted
@@ -83,6 +84,29 @@ def test_here_the_same_job_runs_on_this_machine_and_list_shows_what_it_brought(
     assert not list((tmp_path / "home" / "weights").iterdir())
     assert listed_code == 1  # what the catalogue wants is another revision, or none yet
     assert any({MODEL.folder, revision, "unused"} <= set(line.split()) for line in listed.splitlines()), listed
+
+
+def test_the_end_of_a_log_that_comes_late_is_waited_for(world: World, codebuild: StandInCodeBuild) -> None:
+    codebuild.lag = 2
+
+    code, out = _parley(world, "push", MODEL.name, "--stage", "dev", "--revision", "main")
+
+    assert (code, codebuild.lag) == (0, 0), out
+
+
+def test_who_leaves_a_push_here_leaves_nothing_running(world: World, codebuild: StandInCodeBuild) -> None:
+    files = small_model(**{"model.safetensors": safetensors(PIECE_BYTES + 1_000_000)})
+    world.hub.repositories[MODEL.source] = HubRepository(files)
+    world.hub.held = "model.safetensors"
+
+    with _start(world, "push", MODEL.name, "--stage", "dev", "--revision", "main", "--here") as process:
+        assert world.hub.holding.wait(30)
+        (job,) = psutil.Process(process.pid).children()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+
+    assert (process.returncode, "The same command continues it" in out) == (130, True), out
+    assert not job.is_running()
 
 
 def test_who_leaves_is_told_how_to_come_back(world: World, codebuild: StandInCodeBuild) -> None:
