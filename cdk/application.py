@@ -17,8 +17,11 @@ from cdk.config import STAGES, ConfigError, StageConfig, load_config
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import EDGE_REGION, DataStack
 from cdk.stacks.identity import IdentityStack
+from cdk.stacks.model_store import ModelStoreStack
 from cdk.stacks.network import NetworkStack
 from cdk.stacks.observability import ObservabilityStack
+from cdk.stacks.pool import PoolParts, PoolStack
+from cdk.stacks.pools import PoolsStack
 from cdk.stacks.web import WebStack
 
 CDK_JSON = Path(__file__).parent.parent / "cdk.json"
@@ -49,6 +52,7 @@ def add_stacks(app: App, config: StageConfig, catalogue: Catalogue, build: Build
     network = NetworkStack(app, f"{name}-network", config, env)
     identity = IdentityStack(app, f"{name}-identity", config, env)
     data = DataStack(app, f"{name}-data", config, env, network)
+    pools = add_pools(app, config, env, catalogue, network, data)
     api = ApiStack(
         app,
         f"{name}-api",
@@ -62,10 +66,32 @@ def add_stacks(app: App, config: StageConfig, catalogue: Catalogue, build: Build
     )
     edge = Environment(account=config.account, region=EDGE_REGION)
     WebStack(app, f"{name}-web", config, edge, build=build, data=data, identity=identity, api=api)
-    ObservabilityStack(app, f"{name}-observability", config, env, data=data, api=api)
+    ObservabilityStack(app, f"{name}-observability", config, env, data=data, api=api, pools=pools)
     for key, value in {"project": "parley", "stage": config.stage}.items():
         # CDK tags what CloudFormation takes no tags for.
         Tags.of(app).add(key, value, exclude_resource_types=["AWS::RDS::DBProxyTargetGroup"])
+
+
+def add_pools(
+    app: App, config: StageConfig, env: Environment, catalogue: Catalogue, network: NetworkStack, data: DataStack
+) -> list[PoolStack]:
+    """A stack for each pool, and the two that all stand on; none of them where the stage has no pools.
+
+    Nothing of the API refers to them: it finds a pool by its name, and does without one that is not there.
+    """
+    if not catalogue.models:
+        return []
+    name = f"parley-{config.stage}"
+    parts = PoolParts(
+        network=network,
+        data=data,
+        store=ModelStoreStack(app, f"{name}-model-store", config, env),
+        pools=PoolsStack(app, f"{name}-pools", config, env, network),
+    )
+    return [
+        PoolStack(app, f"{name}-pool-{pool}", config, env, model=model, parts=parts)
+        for pool, model in catalogue.models.items()
+    ]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -99,6 +99,7 @@ def _check_profiles(config: StageConfig, models: list[Model], folder: Path) -> I
 
 def _check_profile(model: Model, pool: PoolConfig, file: Path) -> Iterator[str]:
     if not file.is_file():
+        yield f"models.{model.name}: there is no profile {file.name}"
         return
     profile = yaml.safe_load(file.read_text())
     for key, ours, value in (

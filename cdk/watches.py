@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Duration
+from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 
+from cdk import pool_metrics
 from cdk.constructs.alarms import Watch
 from cdk.constructs.api import STAGE_NAME, Api
 from cdk.constructs.database import Database
 from cdk.constructs.python_function import PythonFunction
+from cdk.pool_metrics import PoolMetrics
 
 _MINUTE = Duration.minutes(1)
 _FIVE_MINUTES = Duration.minutes(5)
@@ -182,6 +185,47 @@ def watch_response_log(functions: Sequence[PythonFunction]) -> list[Watch]:
         )
         for function in functions
         if function.name in {"chat", "jobs"}
+    ]
+
+
+def watch_pool(metrics: PoolMetrics, step_out: appscaling.StepScalingAction) -> list[Watch]:
+    """The mission's own number is 2 s for the whole way; 3 s in the pool alone is a pool that is too small."""
+    name = metrics.pool
+    return [
+        Watch(
+            f"{name}-first-token",
+            metrics.own(pool_metrics.TTFT_P95_MS, "Maximum"),
+            3000,
+            "pool-first-token",
+            f"5 % of first tokens of the pool {name} took more than 3 s; it was told to grow by an instance.",
+            periods=5,
+            breaching=3,
+            step_out=step_out,
+        ),
+        Watch(
+            f"{name}-no-worker",
+            metrics.without_worker(),
+            0,
+            "pool-no-worker",
+            f"No worker of the pool {name} was ready for 5 minutes: its models are served by their fallbacks, or not at all.",
+            periods=5,
+        ),
+        Watch(
+            f"{name}-memory",
+            metrics.own(pool_metrics.KV_USE, "Average"),
+            0.95,
+            "pool-memory",
+            f"The KV caches of the pool {name} were full for 15 minutes: growing did not help, or was not possible.",
+            periods=15,
+        ),
+        Watch(
+            f"{name}-capacity",
+            metrics.missing_workers(),
+            0,
+            "pool-capacity",
+            f"The pool {name} wanted more workers than it got for 20 minutes.",
+            periods=20,
+        ),
     ]
 
 

@@ -3,6 +3,8 @@
 # jsii's classes and their own interfaces disagree on names of parameters.
 # pyright: reportArgumentType=false
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -11,18 +13,28 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from cdk import watches
+from cdk import pool_metrics, watches
 from cdk.config import StageConfig
 from cdk.constructs.alarms import add_alarms
+from cdk.pool_metrics import PoolMetrics
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
+from cdk.stacks.pool import PoolStack
 
 
 class ObservabilityStack(Stack):
     """Alarms on what exists, each with someone to tell and a runbook."""
 
     def __init__(
-        self, scope: Construct, name: str, config: StageConfig, env: Environment, *, data: DataStack, api: ApiStack
+        self,
+        scope: Construct,
+        name: str,
+        config: StageConfig,
+        env: Environment,
+        *,
+        data: DataStack,
+        api: ApiStack,
+        pools: Sequence[PoolStack],
     ) -> None:
         super().__init__(
             scope,
@@ -31,7 +43,7 @@ class ObservabilityStack(Stack):
             description="Parley: alarms and dashboard",
             termination_protection=config.retain_data,
         )
-        self._data, self._api = data, api
+        self._data, self._api, self._pools = data, api, pools
         self.topic = _create_topic(self, config)
         watched = watches.all_watches(
             api.api,
@@ -39,6 +51,8 @@ class ObservabilityStack(Stack):
             data.database,
             watches.Queues(data.turns, data.jobs, data.dead_letters, config.api.turn_timeout_s),
         )
+        for each in pools:
+            watched += watches.watch_pool(each.metrics, each.step_out)
         alarms = add_alarms(self, config.stage, watched, self.topic)
         self._create_dashboard(config, alarms)
 
@@ -82,10 +96,37 @@ class ObservabilityStack(Stack):
                 ],
             ),
         )
+        for pool in self._pools:
+            dashboard.add_widgets(*_pool_row(pool.metrics))
 
 
-def _graph(title: str, metrics: list[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
-    return cloudwatch.GraphWidget(title=title, left=metrics, width=8, height=6)
+def _pool_row(metrics: PoolMetrics) -> list[cloudwatch.GraphWidget]:
+    name = metrics.pool
+    return [
+        _graph(
+            f"Pool {name}: requests a worker",
+            [metrics.own(each, "Average") for each in (pool_metrics.WAITING, pool_metrics.RUNNING)],
+        ),
+        _graph(
+            f"Pool {name}: first token p95, ms",
+            [metrics.own(pool_metrics.TTFT_P95_MS, "Maximum")],
+            right=[metrics.own(pool_metrics.KV_USE, "Average")],
+        ),
+        _graph(
+            f"Pool {name}: workers",
+            [
+                metrics.tasks("DesiredTaskCount"),
+                metrics.tasks("RunningTaskCount"),
+                metrics.own(pool_metrics.READY_WORKERS, "Maximum"),
+            ],
+        ),
+    ]
+
+
+def _graph(
+    title: str, metrics: Sequence[cloudwatch.IMetric], right: Sequence[cloudwatch.IMetric] = ()
+) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), right=list(right), width=8, height=6)
 
 
 def _concurrency(function_name: str) -> cloudwatch.Metric:

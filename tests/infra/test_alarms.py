@@ -4,22 +4,37 @@ import re
 from pathlib import Path
 from typing import Any
 
+from cdk.config import load_config
 from tests.infra.conftest import FindResources
 from tests.infra.intrinsics import resolve
 
 _SECTIONS = ("## First look", "## Likely causes", "## What to do", "## How to know it is over")
-# Metrics that AWS emits by itself for what is deployed, and ours (parley.kit.telemetry).
+# Metrics that AWS emits by itself for what is deployed, and ours (parley.kit.telemetry; test_pools.py holds those of pools to
+# what emits them).
 _EMITTED = {
+    "ECS/ContainerInsights": {"DesiredTaskCount", "RunningTaskCount"},
     "AWS/ApiGateway": {"5XXError", "Latency"},
     "AWS/Lambda": {"Errors", "Throttles", "Duration"},
     "AWS/RDS": {"DatabaseConnections", "DatabaseConnectionsCurrentlySessionPinned"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
     "Parley": {"ResponseLogUnavailable"},
+    "Parley/Pools": {"TtftP95Ms", "ReadyWorkers", "vllm:kv_cache_usage_perc", "vllm:num_requests_waiting"},
 }
 
 
 def _alarms(find_resources: FindResources, stage: str) -> list[dict[str, Any]]:
-    return [each["Properties"] for each in find_resources(stage, "CloudWatch::Alarm").values()]
+    """Those for people; what a pool's stack has only scales it."""
+    alarms = find_resources(stage, "CloudWatch::Alarm").items()
+    return [each["Properties"] for name, each in alarms if name.startswith(f"parley-{stage}-observability/")]
+
+
+def _metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The one it watches, or those it reckons with."""
+    if "Metrics" not in alarm:
+        return [alarm]
+    stats = [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+    assert len(stats) == len(alarm["Metrics"]) - 1
+    return stats
 
 
 def test_every_alarm_tells_someone_when_it_starts_and_when_it_ends(find_resources: FindResources, stage: str) -> None:
@@ -28,7 +43,8 @@ def test_every_alarm_tells_someone_when_it_starts_and_when_it_ends(find_resource
 
     assert subscription["Properties"]["TopicArn"] == {"Ref": topic}
     for alarm in _alarms(find_resources, stage):
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": topic}]
+        assert alarm["OKActions"] == [{"Ref": topic}]
+        assert alarm["AlarmActions"][0] == {"Ref": topic}
 
 
 def test_every_alarm_names_its_runbook_and_every_runbook_is_complete(
@@ -42,9 +58,10 @@ def test_every_alarm_names_its_runbook_and_every_runbook_is_complete(
 
 
 def test_every_alarm_watches_what_something_emits(find_resources: FindResources, stage: str) -> None:
-    for alarm in _alarms(find_resources, stage):
-        assert alarm["MetricName"] in _EMITTED[alarm["Namespace"]]
-        assert all(resolve(each["Value"]) for each in alarm["Dimensions"])
+    for alarm in find_resources(stage, "CloudWatch::Alarm").values():
+        for metric in _metrics(alarm["Properties"]):
+            assert metric["MetricName"] in _EMITTED[metric["Namespace"]]
+            assert all(resolve(each["Value"]) for each in metric["Dimensions"])
 
 
 def test_what_exists_is_watched(find_resources: FindResources, stage: str) -> None:
@@ -53,6 +70,8 @@ def test_what_exists_is_watched(find_resources: FindResources, stage: str) -> No
     assert names >= {"api-errors", "api-latency", "database-connections", "database-pinned-sessions"}
     assert names >= {"dead-letters", "queue-age", "turns-queue-age", "chat-errors", "chat-throttles", "chat-duration"}
     assert names >= {"chat-response-log", "jobs-response-log"}
+    for pool in load_config(stage).pools:
+        assert names >= {f"{pool}-{each}" for each in ("first-token", "no-worker", "memory", "capacity")}
 
 
 def test_a_long_turn_alone_is_no_reason_for_the_alarm_on_its_queue(find_resources: FindResources, stage: str) -> None:

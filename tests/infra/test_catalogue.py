@@ -106,6 +106,10 @@ def test_a_pool_that_would_serve_two_models_is_refused(folder: Path) -> None:
     assert "pools.fast: must serve one model, not 2" in _refusal(folder)
 
 
+def test_a_profile_that_is_not_there_is_named(folder: Path) -> None:
+    assert "models.qwen3-8b: there is no profile fast.yaml" in _refusal(folder, folder)
+
+
 @pytest.mark.parametrize(
     ("profile", "said"),
     [

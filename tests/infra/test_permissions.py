@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from cdk.catalogue import load_catalogue
+from cdk.config import load_config
 from tests.infra.conftest import FUNCTIONS, FindResources
 from tests.infra.intrinsics import resolve
 
@@ -26,6 +28,8 @@ _PLATFORM = {
 }
 # Why `*` is a resource: EC2 cannot narrow describing, nor creating what does not exist yet; the function's own code is denied it.
 _WITHOUT_RESOURCE = {action for action in _PLATFORM if action.startswith("ec2:")}
+# Actions that have none: asking where ECS is, and for a token of ECR's.
+_ASKING = {"ecs:DiscoverPollEndpoint", "ecr:GetAuthorizationToken"}
 
 Statement = dict[str, Any]
 
@@ -65,8 +69,57 @@ def test_no_function_of_ours_has_an_action_with_a_star(find_resources: FindResou
 
 def test_a_resource_is_named_but_for_network_interfaces(find_resources: FindResources, stage: str) -> None:
     for name, each in _statements(find_resources, stage):
-        if "*" in _list(each["Resource"]):
-            assert set(_list(each["Action"])) <= _WITHOUT_RESOURCE, name
+        if "*" in _list(each["Resource"]) and "Condition" not in each:
+            assert set(_list(each["Action"])) <= _WITHOUT_RESOURCE | _ASKING, name
+
+
+def test_what_has_no_resource_is_held_to_one_pool_by_a_condition(find_resources: FindResources, stage: str) -> None:
+    held = [
+        (set(_list(each["Action"])), {key for keys in each["Condition"].values() for key in keys})
+        for _, each in _statements(find_resources, stage)
+        if each["Effect"] == "Allow" and "*" in _list(each["Resource"]) and "Condition" in each
+    ]
+
+    agents = {"ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"}
+    found = {"servicediscovery:NamespaceName", "servicediscovery:ServiceName"}
+    assert held
+    assert all(each in [(agents, {"ecs:cluster"}), ({"servicediscovery:DiscoverInstances"}, found)] for each in held)
+
+
+def test_a_worker_reads_its_own_weights_and_nothing_else(find_resources: FindResources, stage: str) -> None:
+    for pool, model in load_catalogue(load_config(stage)).models.items():
+        statements = [
+            each
+            for name, each in _statements(find_resources, stage)
+            if name.startswith(f"parley-{stage}-pool-{pool}/WorkersTaskTaskRole")
+        ]
+        reading = {each["Action"]: each for each in statements if str(each["Action"]).startswith("s3:")}
+        bucket = "arn:aws:s3:::ModelBucket"
+
+        assert reading.keys() == {"s3:GetObject", "s3:ListBucket"}
+        assert [resolve(each) for each in _list(reading["s3:GetObject"]["Resource"])] == [f"{bucket}/{model.path()}/*"]
+        assert resolve(reading["s3:ListBucket"]["Resource"]) == bucket
+        assert reading["s3:ListBucket"]["Condition"]["StringLike"]["s3:prefix"] == [model.path(), f"{model.path()}/*"]
+        others = {action for each in statements for action in _list(each["Action"])} - reading.keys()
+        assert others == {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+def test_a_registrar_signs_in_as_itself_and_lists_its_own_pool(find_resources: FindResources, stage: str) -> None:
+    for pool in load_config(stage).pools:
+        granted = {
+            each["Action"]: each
+            for name, each in _statements(find_resources, stage)
+            if name.startswith(f"parley-{stage}-pool-{pool}/RoutersTaskTaskRole")
+        }
+
+        assert granted.keys() == {"elasticache:Connect", "servicediscovery:DiscoverInstances"}
+        user = resolve(granted["elasticache:Connect"]["Resource"][1])
+        assert user.endswith(f":user:parley-{stage}-registrar")
+        only = granted["servicediscovery:DiscoverInstances"]["Condition"]["StringEquals"]
+        assert only == {
+            "servicediscovery:NamespaceName": f"parley-{stage}-pools",
+            "servicediscovery:ServiceName": pool,
+        }
 
 
 def test_a_function_s_own_code_may_not_touch_network_interfaces(find_resources: FindResources, stage: str) -> None:

@@ -17,9 +17,23 @@ from cdk.application import CDK_JSON, add_stacks, build_app
 from cdk.build import find_build
 from cdk.catalogue import load_catalogue
 from cdk.config import STAGES, ConfigError, load_config
+from parley.models.catalogue import load_catalogue as load_models
 from tests.infra.conftest import FindAssembly, FindBuild
 
-STACKS = ("network", "identity", "data", "api", "web", "observability")
+STACKS = ("network", "identity", "data", "model-store", "pools", "pool-fast", "api", "web", "observability")
+_PARTNER = """
+default = "partner-large"
+
+[pools.partner]
+dialect = "openai"
+url = "https://api.example.com/v1"
+api_key_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:partner-AbCdEf"
+
+[[models]]
+name = "partner-large"
+pool = "partner"
+context_tokens = 128000
+"""
 
 
 def _run_app(root: Path, outdir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -95,6 +109,52 @@ def test_a_stage_elsewhere_has_its_front_in_us_east_1_and_the_secret_there_too(
     assert regions["parley-dev-web"] == "us-east-1"
     data = Template.from_json(assembly.get_stack_by_name("parley-dev-data").template)
     data.has_resource_properties("AWS::SecretsManager::Secret", {"ReplicaRegions": [{"Region": "us-east-1"}]})
+
+
+@pytest.fixture
+def without_pools(tmp_path: Path) -> Path:
+    """The stages' files, where `dev` has another's models and no GPU of its own."""
+    stages = Path(shutil.copytree(cdk.config.STAGES_FOLDER, tmp_path / "stages"))
+    text = (stages / "dev.toml").read_text()
+    (stages / "dev.toml").write_text(text[: text.index("[pools.fast]")] + text[text.index("[api]") :])
+    (stages / "dev.models.toml").write_text(_PARTNER)
+    return stages
+
+
+def test_a_stage_without_pools_is_served_by_another_s(
+    without_pools: Path, tmp_path: Path, fake_build: FindBuild
+) -> None:
+    config = load_config("dev", without_pools)
+    app = App(outdir=str(tmp_path / "out"), context=json.loads(CDK_JSON.read_text())["context"])
+
+    add_stacks(app, config, load_catalogue(config, without_pools), find_build(config.build, str(fake_build("dev"))))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    assembly = app.synth()
+
+    names = {each.stack_name.removeprefix("parley-dev-") for each in assembly.stacks}
+    assert names == {"network", "identity", "data", "api", "web", "observability"}
+    (partner,) = load_models(without_pools / "dev.models.toml", "dev").pools
+    api = Template.from_json(assembly.get_stack_by_name("parley-dev-api").template)
+    reading = {"Action": "secretsmanager:GetSecretValue", "Resource": partner.api_key_secret_arn}
+    for function in ("Chat", "Jobs"):
+        (role,) = (
+            each["Properties"]
+            for name, each in api.find_resources("AWS::IAM::Role").items()
+            if name.startswith(f"{function}Role")
+        )
+        statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+        assert any(reading.items() <= each.items() for each in statements)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_api_is_deployed_whether_or_not_its_pools_are(find_assembly: FindAssembly, stage: str) -> None:
+    manifest = json.loads((find_assembly(stage) / "manifest.json").read_text())["artifacts"]
+    template = (find_assembly(stage) / f"parley-{stage}-api.template.json").read_text()
+    pools = {name for name in manifest if name.startswith((f"parley-{stage}-pool", f"parley-{stage}-model-store"))}
+
+    assert {f"parley-{stage}-pool-{name}.assets" for name in load_config(stage).pools} <= pools
+    assert not pools & set(manifest[f"parley-{stage}-api"]["dependencies"])
+    assert not any(f'"{name}"' in template for name in pools)
 
 
 def test_what_cdk_nag_finds_stops_the_synthesis(tmp_path: Path) -> None:
