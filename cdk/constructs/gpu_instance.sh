@@ -16,7 +16,7 @@ else
     command -v mdadm || dnf install --assumeyes mdadm
     disk=/dev/md0
     # shellcheck disable=SC2086 # one word a disk
-    mdadm --create "$disk" --level=0 --raid-devices="$count" $disks
+    mdadm --create "$disk" --run --level=0 --raid-devices="$count" $disks
 fi
 
 mkfs.xfs -f -L weights "$disk"

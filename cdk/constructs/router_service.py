@@ -22,8 +22,9 @@ from cdk.stacks.network import POOL_PORT, ROUTER_PORT
 ROUTERS = 2
 # The longest there is. vLLM says nothing while it reads a long prompt; a stream ends by the function's own limits.
 _IDLE_TIMEOUT = Duration.seconds(4000)
-# What the functions ask for. All else of the router's is the registrar's, which stands beside it.
-_PATHS = ["/v1/*", "/tokenize", "/health"]
+# What the functions ask for. All else is the registrar's, which stands beside the router; what the router does not know it passes
+# on to a worker, whose own admin routes are below /v1 too (gpu_workers/PROTOCOL.md).
+_ROUTES = {"GET": ["/v1/models", "/health"], "POST": ["/v1/chat/completions", "/tokenize"]}
 # Of the image, whose entrypoint it is (gpu_workers/router/Dockerfile).
 _RUN = "/app/gpu_workers/router/run.sh"
 _NOT_FOUND = {
@@ -42,7 +43,7 @@ def _health_check(name: str) -> ecs.HealthCheck:
 
 
 class RouterService(Construct):
-    """`balancer` takes what the functions send and passes on nothing but the routes of the engine's protocol."""
+    """`balancer` takes what the functions send and passes on nothing but the four routes that they use."""
 
     def __init__(
         self,
@@ -84,6 +85,8 @@ class RouterService(Construct):
             essential=True,
             command=["router"],
             port_mappings=[ecs.PortMapping(container_port=ROUTER_PORT)],
+            # It lets streams end on SIGTERM; the longest that Fargate gives.
+            stop_timeout=Duration.seconds(120),
             # Two connections a stream, and run.sh takes 32,768 streams.
             ulimits=[ecs.Ulimit(name=ecs.UlimitName.NOFILE, soft_limit=131072, hard_limit=131072)],
             health_check=_health_check("router-health"),
@@ -183,9 +186,13 @@ class RouterService(Construct):
                 404, content_type="application/json", message_body=json.dumps(_NOT_FOUND)
             ),
         )
-        listener.add_action(
-            "Engine",
-            priority=10,
-            conditions=[elb.ListenerCondition.path_patterns(_PATHS)],
-            action=elb.ListenerAction.forward([routers]),
-        )
+        for priority, (method, paths) in enumerate(_ROUTES.items(), start=1):
+            listener.add_action(
+                method.title(),
+                priority=priority,
+                conditions=[
+                    elb.ListenerCondition.http_request_methods([method]),
+                    elb.ListenerCondition.path_patterns(paths),
+                ],
+                action=elb.ListenerAction.forward([routers]),
+            )

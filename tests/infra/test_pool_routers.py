@@ -16,7 +16,7 @@ from tests.infra.conftest import FindResources
 from tests.infra.intrinsics import resolve
 from tests.infra.pools import POOLS, containers, environment, of_pool, service
 
-# Of vllm-router 0.1.17, asked of its binary: what changes it, or says whom it serves.
+# Of vllm-router 0.1.17 and of vLLM 0.32, to which it passes on what it does not know: what changes them, or tells of others.
 _ADMIN = (
     "/add_worker",
     "/remove_worker",
@@ -34,15 +34,24 @@ _ADMIN = (
     "/pd_capabilities",
     "/start_profile",
     "/stop_profile",
+    "/v1/load_lora_adapter",
+    "/v1/unload_lora_adapter",
+    "/v1/../add_worker",
     "/",
 )
 pytestmark = pytest.mark.parametrize(("stage", "pool"), POOLS)
 
 
-def _patterns(find_resources: FindResources, stage: str, pool: str) -> list[str]:
-    (rule,) = of_pool(find_resources, stage, pool, "ElasticLoadBalancingV2::ListenerRule")
-    (condition,) = rule["Conditions"]
-    return condition["PathPatternConfig"]["Values"]
+def _passes(find_resources: FindResources, stage: str, pool: str, method: str, path: str) -> bool:
+    for rule in of_pool(find_resources, stage, pool, "ElasticLoadBalancingV2::ListenerRule"):
+        conditions = {each["Field"]: each for each in rule["Conditions"]}
+        assert conditions.keys() == {"http-request-method", "path-pattern"}
+        patterns = conditions["path-pattern"]["PathPatternConfig"]["Values"]
+        if method in conditions["http-request-method"]["HttpRequestMethodConfig"]["Values"] and any(
+            fnmatch.fnmatchcase(path, pattern) for pattern in patterns
+        ):
+            return True
+    return False
 
 
 def _attributes(resource: dict[str, Any], name: str) -> dict[str, str]:
@@ -82,18 +91,20 @@ def _group(reference: Any) -> str:
     return next(each for each in ("Pools", "Routers", "Workers", "CacheClients", "HttpsClients") if each in name)
 
 
-def test_the_routes_of_the_protocol_pass_and_the_router_s_own_do_not(
+def test_what_the_functions_ask_for_passes_and_nobody_s_admin_routes_do(
     find_resources: FindResources, stage: str, pool: str
 ) -> None:
-    patterns = _patterns(find_resources, stage, pool)
+    used = [("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("POST", "/tokenize"), ("GET", "/health")]
+
+    assert [each for each in used if not _passes(find_resources, stage, pool, *each)] == []
+    admin = [(method, path) for path in _ADMIN for method in ("GET", "POST", "PUT", "DELETE")]
+    assert [each for each in admin if _passes(find_resources, stage, pool, *each)] == []
+
+
+def test_all_else_is_a_404_as_the_api_s_own_are(find_resources: FindResources, stage: str, pool: str) -> None:
     (listener,) = of_pool(find_resources, stage, pool, "ElasticLoadBalancingV2::Listener")
     (otherwise,) = listener["DefaultActions"]
 
-    def passes(path: str) -> bool:
-        return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
-
-    assert all(passes(path) for path in ("/v1/chat/completions", "/v1/models", "/tokenize", "/health"))
-    assert [path for path in _ADMIN if passes(path)] == []
     assert (otherwise["Type"], otherwise["FixedResponseConfig"]["StatusCode"]) == ("fixed-response", "404")
     assert json.loads(otherwise["FixedResponseConfig"]["MessageBody"])["error"]["code"] == "not_found"
     assert (listener["Port"], listener["Protocol"]) == (80, "HTTP")
