@@ -11,7 +11,7 @@ STAGE ?= dev
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help run down setup setup-test page check format test test-all build synth diff deploy destroy build-for-stage bench lock clean
+.PHONY: help run down setup setup-test page check format test test-all test-vllm build synth diff deploy destroy build-for-stage bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ test: setup-test page ## the tests, on the real Postgres, Valkey and engine; set
 
 test-all: test ## the tests, and what survives when parts die (5 minutes more)
 	$(BIN)/pytest tests/faults
+
+test-vllm: setup-test ## the pool on real vLLM, on this machine's CPU (Linux; 3 GB and two minutes more the first time)
+	@gpu_workers/vllm/cpu/setup.sh
+	TEST_VLLM=1 $(BIN)/pytest tests/vllm
 
 build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.14
 	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.14)
