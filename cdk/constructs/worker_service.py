@@ -109,13 +109,21 @@ class WorkerService(Construct):
         self.service.node.add_dependency(instances.association)
 
     def _create_task(self, log_group: logs.ILogGroup) -> ecs.Ec2TaskDefinition:
-        pool = self._pool
         task = ecs.Ec2TaskDefinition(
             self,
             "Task",
             network_mode=ecs.NetworkMode.AWS_VPC,
             volumes=[ecs.Volume(name="weights", host=ecs.Host(source_path=SCRATCH))],
         )
+        self._add_worker(task)
+        for each in self._weights.statements():
+            task.add_to_task_role_policy(each)
+        add_metrics_agent(task, pool=self._weights.model.pool, log_group=log_group, logging=self._logging)
+        self._acknowledge(task)
+        return task
+
+    def _add_worker(self, task: ecs.Ec2TaskDefinition) -> None:
+        pool = self._pool
         worker = task.add_container(
             "vllm",
             image=worker_image(),
@@ -145,11 +153,6 @@ class WorkerService(Construct):
             logging=self._logging,
         )
         worker.add_mount_points(ecs.MountPoint(source_volume="weights", container_path=SCRATCH, read_only=False))
-        for each in self._weights.statements():
-            task.add_to_task_role_policy(each)
-        add_metrics_agent(task, pool=self._weights.model.pool, log_group=log_group, logging=self._logging)
-        self._acknowledge(task)
-        return task
 
     def _environment(self) -> dict[str, str]:
         """What gpu_workers/vllm reads."""

@@ -17,8 +17,10 @@ from cdk.application import CDK_JSON, add_stacks, build_app
 from cdk.build import find_build
 from cdk.catalogue import load_catalogue
 from cdk.config import STAGES, ConfigError, load_config
+from gpu_workers.vllm.settings import read_settings
 from parley.models.catalogue import load_catalogue as load_models
 from tests.infra.conftest import FindAssembly, FindBuild
+from tests.infra.intrinsics import resolve
 
 STACKS = ("network", "identity", "data", "model-store", "pools", "pool-fast", "api", "web", "observability")
 _PARTNER = """
@@ -144,6 +146,29 @@ def test_a_stage_without_pools_is_served_by_another_s(
         )
         statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
         assert any(reading.items() <= each.items() for each in statements)
+
+
+def test_a_pool_may_be_on_spot_and_serve_adapters(tmp_path: Path, fake_build: FindBuild) -> None:
+    stages = Path(shutil.copytree(cdk.config.STAGES_FOLDER, tmp_path / "stages"))
+    file = stages / "dev.toml"
+    file.write_text(file.read_text().replace("stop_timeout_s = 60", "stop_timeout_s = 300\nspot = true"))
+    with (stages / "dev.models.toml").open("a") as catalogue:
+        catalogue.write(f'[models.adapters]\ntone = {{ source = "example/tone", revision = "{"b" * 40}" }}\n')
+    config = load_config("dev", stages)
+    app = App(outdir=str(tmp_path / "out"), context=json.loads(CDK_JSON.read_text())["context"])
+
+    add_stacks(app, config, load_catalogue(config, stages), find_build(config.build, str(fake_build("dev"))))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    pool = Template.from_json(app.synth().get_stack_by_name("parley-dev-pool-fast").template)
+
+    market = {"MarketType": "spot", "SpotOptions": {"SpotInstanceType": "one-time"}}
+    pool.has_resource_properties("AWS::EC2::LaunchTemplate", {"LaunchTemplateData": {"InstanceMarketOptions": market}})
+    tasks = [each["Properties"] for each in pool.find_resources("AWS::ECS::TaskDefinition").values()]
+    (worker,) = (each for task in tasks for each in task["ContainerDefinitions"] if each["Name"] == "vllm")
+    settings = read_settings({each["Name"]: resolve(each["Value"]) for each in worker["Environment"]})
+    assert settings.drain_timeout_s <= 90
+    assert settings.adapters == {"tone": f"s3://ModelBucket/adapters/tone/{'b' * 40}"}
+    assert f"/adapters/tone/{'b' * 40}/*" in json.dumps(pool.find_resources("AWS::IAM::Policy"))
 
 
 @pytest.mark.parametrize("stage", STAGES)
