@@ -45,10 +45,13 @@ def read_bursts(facts: Facts) -> Bursts:
 
 
 def draw_arrivals(
-    work: Work, turns_per_s: float, seconds: float, seed: int, *, bursts: Bursts | None = None
+    work: Work, turns_per_s: float, seconds: float, seed: int, replica: int = 0, *, bursts: Bursts | None = None
 ) -> list[Arrival]:
-    """Turns of `seconds` at a mean rate. Gaps and lengths depend on the seed and their place only, so that loads compare."""
-    gaps, lengths = Random(f"gaps {seed}"), Random(f"lengths {seed}")
+    """Turns of `seconds` at a mean rate, for one of the replicas beside each other.
+
+    Gaps and lengths depend on seed, replica and place only, so that loads compare.
+    """
+    gaps, lengths = Random(f"gaps {seed} {replica}"), Random(f"lengths {seed} {replica}")
     arrivals: list[Arrival] = []
     for at_s in _times(turns_per_s, gaps, _rates(turns_per_s, bursts, seed)):
         if at_s >= seconds:

@@ -22,6 +22,7 @@ from local.parts.gateway import require_free
 from local.parts.home import outside_folder
 from local.parts.postgres_files import OWNER, PostgresFiles, installed_programs
 from local.parts.process import PartError
+from local.plan import plan
 from local.stack import CHECKOUT, ConfigError, StackConfig, assemble
 from local.state import HomeInUseError, StackState, only_one, read_state, running_state
 
@@ -154,6 +155,7 @@ def psql(config: StackConfig, arguments: tuple[str, ...]) -> None:
 
 
 main.add_command(models)
+main.add_command(plan)
 
 
 def _owner_url(config: StackConfig) -> str:
