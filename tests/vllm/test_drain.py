@@ -1,4 +1,4 @@
-"""A worker that is told to stop: what runs ends whole, nothing new is sent to it, nothing of it is left."""
+"""A worker that is told to stop: nothing new is sent to it, what runs goes on, what is cut is kept, nothing of it is left."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,12 @@ import aiohttp
 import psutil
 import pytest
 
-from tests.integration.chat.conftest import Caller, plain
+from tests.integration.chat.conftest import Caller, plain, text_of
 from tests.integration.router.pool import eventually
 from tests.vllm.conftest import READY_WITHIN_S, Stage, Worker, running_worker
+
+# Token 2 ends an answer of the small model: these go on until their `max_tokens`.
+ENDLESS = {"2": -100}
 
 pytestmark = pytest.mark.timeout(READY_WITHIN_S + 180)
 
@@ -22,10 +25,10 @@ async def worker(tmp_path_factory: pytest.TempPathFactory, http: aiohttp.ClientS
         yield worker
 
 
-async def test_running_streams_end_whole_and_new_turns_are_refused(stage: Stage) -> None:
-    # Token 2 ends an answer: these have all of their 400.
-    long = {"max_tokens": 400, "logit_bias": {"2": -100}}
-    answers = [asyncio.create_task(stage.caller().say("Tell a story.", **long)) for _ in range(2)]
+async def test_streams_end_whole_and_what_is_cut_is_kept_as_incomplete(stage: Stage) -> None:
+    patient, cut = stage.caller(), stage.caller()
+    answer = asyncio.create_task(patient.say("Tell a story.", max_tokens=400, logit_bias=ENDLESS))
+    endless = asyncio.create_task(cut.say("Tell a long story.", max_tokens=3500, logit_bias=ENDLESS))
     await stage.pool.state_is(running=2, within_s=30)
     children = psutil.Process(stage.worker.running.pid).children(recursive=True)
 
@@ -33,13 +36,17 @@ async def test_running_streams_end_whole_and_new_turns_are_refused(stage: Stage)
     state = await stage.pool.state_is(reason="no_workers", within_s=10)
     assert await stage.pool.router.workers() == set()
     await eventually(lambda: _refuses(stage.caller()))
-    streams = await asyncio.gather(*answers)
+    whole = await answer
+    stage.worker.terminate()  # again: what still runs is cut
+    part = await endless
 
     assert (state["ready"], state["saturated"]) == (0, True)
-    assert [reasons_of(stream) for stream in streams] == [["length"], ["length"]]
+    assert reasons_of(whole) == ["length"]
+    assert (reasons_of(part), part[-1]["error"]["code"]) == ([], "engine_failed")
+    assert (await cut.settled())[:3] == ("incomplete", None, "engine_failed")
+    assert cut.items()[-1][2] == text_of(part) != ""
     assert await stage.worker.exit_code() == 0
-    assert [event["event"] for event in stage.worker.events()] == ["draining", "stopping"]
-    assert stage.worker.events()[-1]["unfinished"] == 0
+    assert stage.worker.events()[1:] == [{"event": "stopping", "unfinished": 1}]
     await eventually(lambda: _all_gone(children))
 
 
