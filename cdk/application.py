@@ -11,6 +11,7 @@ from typing import Any
 from aws_cdk import App, Environment, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from capacity.standing import describe_standing_cost
 from cdk.build import Build, find_build
 from cdk.catalogue import Catalogue, load_catalogue
 from cdk.config import STAGES, ConfigError, StageConfig, load_config
@@ -95,13 +96,15 @@ def add_pools(
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Synthesise into `cdk.out`, or where the CDK CLI says."""
+    """Synthesise into `cdk.out`, or where the CDK CLI says, and say what the stage costs before anybody asks it anything."""
     parser = argparse.ArgumentParser(description="Synthesise the stacks of a stage.")
     parser.add_argument("-c", "--context", action="append", default=[], metavar="KEY=VALUE")
     pairs = [each.partition("=") for each in parser.parse_args(arguments).context]
     # The CLI says where by the environment, and only so.
     outdir = os.environ.get("CDK_OUTDIR", "cdk.out")  # noqa: TID251
     try:
-        build_app({key: value for key, _, value in pairs}, outdir=outdir).synth()
+        app = build_app({key: value for key, _, value in pairs}, outdir=outdir)
+        app.synth()
     except ConfigError as error:
         sys.exit(str(error))
+    sys.stderr.write(describe_standing_cost(app.node.get_context("stage")))

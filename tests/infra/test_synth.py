@@ -13,6 +13,7 @@ from aws_cdk.assertions import Template
 from cdk_nag import AwsSolutionsChecks
 
 import cdk.config
+from capacity.standing import describe_standing_cost
 from cdk.application import CDK_JSON, add_stacks, build_app
 from cdk.build import find_build
 from cdk.catalogue import load_catalogue
@@ -53,12 +54,12 @@ def _deployed_files(assembly: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_synthesises_to_the_same_bytes_without_a_word(
+def test_a_stage_synthesises_to_the_same_bytes_and_says_nothing_but_its_cost(
     root: Path, tmp_path: Path, find_assembly: FindAssembly, fake_build: FindBuild, stage: str
 ) -> None:
     run = _run_app(root, tmp_path, "-c", f"stage={stage}", "-c", f"build={fake_build(stage)}")
 
-    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", describe_standing_cost(stage))
     first, second = (
         {file.relative_to(each): file.read_bytes() for file in _deployed_files(each)}
         for each in (find_assembly(stage), tmp_path)
