@@ -65,7 +65,10 @@ class PoolStore:
             raise StoreFailed(type(error).__name__) from error
 
     async def _connect(self) -> RedisCluster:
-        self._client = RedisCluster.from_url(self._url, credential_provider=self._sign_in)
+        # All that is awaited is bounded here. redis-py's own limit is asyncio.wait_for, which before Python 3.12 may lose the
+        # cancellation of its caller: the registrar would not end at SIGTERM.
+        limits = {"socket_timeout": None, "socket_connect_timeout": CONNECT_WITHIN_S}
+        self._client = RedisCluster.from_url(self._url, credential_provider=self._sign_in, **limits)
         async with asyncio.timeout(CONNECT_WITHIN_S):
             return await self._client.initialize()
 

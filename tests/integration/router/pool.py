@@ -98,7 +98,7 @@ class Router:
             self._process = await asyncio.create_subprocess_exec(
                 RUN_SH, "router", env={**os.environ, **places, "PATH": path}, stdout=log, stderr=log
             )
-        await eventually(self._answers)
+        await eventually(self._answers, within_s=30)
 
     async def kill(self) -> None:
         if self._process is not None and self.is_running:
