@@ -181,3 +181,56 @@ async def test_an_error_of_the_reader_stays_its_own() -> None:
         with pytest.raises(TimeoutError):
             async with engine.stream_chat(REQUEST):
                 raise TimeoutError("the reader's own deadline")
+
+
+QUEUE_IS_FULL = b'data: {"error": {"message": "queue is full", "type": "server_error", "code": 503}}\n\ndata: [DONE]\n\n'
+
+
+async def test_an_engine_that_refuses_in_its_stream_s_first_event_is_busy() -> None:
+    """As vLLM 0.32 does when its queue is full: the status was sent before it looked."""
+    async with running(reply(200, QUEUE_IS_FULL)) as (server, engine):
+        error, _ = await failure_of(lambda: deltas_of(engine))
+
+    assert isinstance(error, EngineUnavailable)
+    assert error.retry_after_s == 5
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b'data: {"error": {"message": "out of memory", "type": "server_error", "code": 500}}\n\n',
+        b'data: {"error": "queue is full"}\n\n',
+        b'data: {"error": {not json\n\n',
+        b": busy\n\n" + QUEUE_IS_FULL.replace(b"503", b'"503"'),
+    ],
+)
+async def test_any_other_error_in_a_stream_is_a_failure(first: bytes) -> None:
+    async with running(reply(200, first)) as (_, engine):
+        error, _ = await failure_of(lambda: deltas_of(engine))
+
+    assert isinstance(error, EngineFailed)
+
+
+async def test_an_answer_that_speaks_of_errors_is_an_answer() -> None:
+    answer = ANSWER.replace(b"hello", b'\\"error\\": {\\"code\\": 503}')
+    async with running(reply(200, answer)) as (_, engine):
+        assert [delta.text for delta in await deltas_of(engine)] == ['"error": {"code": 503}']
+
+
+async def test_a_router_that_reached_no_worker_is_an_engine_that_is_away() -> None:
+    async with running(reply(500, b"Request failed: error sending request")) as (_, engine):
+        away, _ = await failure_of(lambda: deltas_of(engine))
+    async with running(reply(500, b"Internal Server Error")) as (_, engine):
+        broken, _ = await failure_of(lambda: deltas_of(engine))
+
+    assert isinstance(away, EngineUnavailable)
+    assert isinstance(broken, EngineFailed)
+
+
+async def test_an_answer_that_the_engine_gave_up_is_broken_off() -> None:
+    """vLLM's `abort`, which it says of requests it was made to drop."""
+    async with running(reply(200, ANSWER.replace(b'"stop"', b'"abort"'))) as (_, engine):
+        error, _ = await failure_of(lambda: deltas_of(engine))
+
+    assert isinstance(error, EngineFailed)

@@ -25,6 +25,10 @@ _NOT_BEGUN = {502, 503, 504}
 # vLLM closes a connection that was idle for 5 s (uvicorn's default). A request sent just then would be lost.
 _KEEP_ALIVE_S = 4
 _RETRY_AFTER_S = (0.05, 0.25)
+# A refusal comes at once; who is let in may wait for its first word.
+_REFUSED_WITHIN_S = 0.5
+# What vllm-router 0.1.17 says, with a status of 500, when no worker took the request.
+_ROUTER_REACHED_NOBODY = b"Request failed"
 
 _AWAY = "The model is not reachable just now. Try again in a moment."
 _BROKEN_OFF = "The model's answer broke off. What it had written is kept."
@@ -108,7 +112,7 @@ class Engine:
         async with response, _StallGuard(response.content, self._read_timeout_s) as guard:
             if response.status != 200:
                 raise _refusal(response.status, await _beginning(response), response.headers)
-            yield _deltas(response.content, guard)
+            yield _deltas(await _first_words(response.content), response.content, guard)
 
     async def _props(self) -> Mapping[str, Any]:
         """llama.cpp tells a slot's context length here; other servers have no such page."""
@@ -302,15 +306,44 @@ class _StallGuard:
             self._timer = self._loop.call_later(rest_s, self._look)
 
 
-async def _deltas(content: aiohttp.StreamReader, guard: _StallGuard) -> AsyncGenerator[Sequence[Delta]]:
+async def _first_words(content: aiohttp.StreamReader) -> bytes:
+    """What an engine says at once, which may be nothing yet.
+
+    vLLM has begun a stream when it finds its queue full: the refusal is the first event then. Raises: EngineUnavailable.
+    """
+    try:
+        async with asyncio.timeout(_REFUSED_WITHIN_S):
+            data = await content.readany()
+    except TimeoutError:
+        return b""
+    except aiohttp.ClientError as error:
+        raise EngineFailed(_BROKEN_OFF) from error
+    if _is_refusal(data):
+        raise _busy()
+    return data
+
+
+def _is_refusal(data: bytes) -> bool:
+    if b'"error"' not in data:
+        return False
+    try:
+        first = orjson.loads(DataParser().feed(data)[0])
+        return first["error"]["code"] in {429, 503}
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+async def _deltas(first: bytes, content: aiohttp.StreamReader, guard: _StallGuard) -> AsyncGenerator[Sequence[Delta]]:
     parser = DataParser()
     is_finished = False
     try:
-        while data := await content.readany():
+        while data := first or await content.readany():
+            first = b""
             guard.hear()
             batch, broken = _parse(parser.feed(data))
             for delta in batch:
-                if delta.finish_reason:
+                # vLLM's word for what it was made to give up.
+                if delta.finish_reason and delta.finish_reason != "abort":
                     is_finished = True
             if batch:
                 yield batch
@@ -362,10 +395,14 @@ def _refusal(status: int, body: bytes, headers: Mapping[str, str]) -> ChatError:
         return InvalidRequest(f"The model refused the request: {message}")
     if status in {429, 503}:
         retry_after = headers.get("retry-after", "")
-        return EngineUnavailable(
-            "The model is busy. Try again in a moment.", retry_after_s=int(retry_after) if retry_after.isdigit() else 5
-        )
+        return _busy(int(retry_after) if retry_after.isdigit() else 5)
+    if status == 500 and body.startswith(_ROUTER_REACHED_NOBODY):
+        return _EngineAway()
     return EngineFailed(f"The model could not answer (engine status {status}).")
+
+
+def _busy(retry_after_s: int = 5) -> EngineUnavailable:
+    return EngineUnavailable("The model is busy. Try again in a moment.", retry_after_s=retry_after_s)
 
 
 def _message(body: bytes) -> str:
