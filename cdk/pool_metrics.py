@@ -21,6 +21,7 @@ _MINUTE = Duration.minutes(1)
 class PoolMetrics:
     """`cluster` and `service` name the workers' ECS service."""
 
+    stage: str
     pool: str
     cluster: str
     service: str
@@ -29,7 +30,7 @@ class PoolMetrics:
         return cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=name,
-            dimensions_map={"pool": self.pool},
+            dimensions_map={"stage": self.stage, "pool": self.pool},
             statistic=statistic,
             period=_MINUTE,
         )

@@ -20,7 +20,7 @@ _GAUGES = (WAITING, RUNNING, KV_USE)
 
 
 def add_metrics_agent(
-    task: ecs.TaskDefinition, *, pool: str, log_group: logs.ILogGroup, logging: ecs.LogDriver
+    task: ecs.TaskDefinition, *, stage: str, pool: str, log_group: logs.ILogGroup, logging: ecs.LogDriver
 ) -> ecs.ContainerDefinition:
     """It reads from the worker beside it and writes its records into `log_group`, where CloudWatch finds the metrics."""
     task.add_to_task_role_policy(
@@ -35,7 +35,7 @@ def add_metrics_agent(
         memory_reservation_mib=128,
         environment={
             "CW_CONFIG_CONTENT": Stack.of(task).to_json_string(_agent_config(log_group.log_group_name)),
-            "PROMETHEUS_CONFIG_CONTENT": json.dumps(_scrape_config(pool)),
+            "PROMETHEUS_CONFIG_CONTENT": json.dumps(_scrape_config(stage, pool)),
         },
         logging=logging,
     )
@@ -46,7 +46,7 @@ def _agent_config(log_group: str) -> dict[str, object]:
     declaration = {
         "source_labels": ["job"],
         "label_matcher": f"^{_JOB}$",
-        "dimensions": [["pool"]],
+        "dimensions": [["stage", "pool"]],
         "metric_selectors": [f"^{name}$" for name in _GAUGES],
     }
     prometheus = {
@@ -57,7 +57,7 @@ def _agent_config(log_group: str) -> dict[str, object]:
     return {"logs": {"force_flush_interval": 5, "metrics_collected": {"prometheus": prometheus}}}
 
 
-def _scrape_config(pool: str) -> dict[str, object]:
+def _scrape_config(stage: str, pool: str) -> dict[str, object]:
     """Prometheus' own format, of which JSON is a part."""
     return {
         # Four values a minute: the shortest that an alarm of one minute is not the luck of one moment.
@@ -65,7 +65,7 @@ def _scrape_config(pool: str) -> dict[str, object]:
         "scrape_configs": [
             {
                 "job_name": _JOB,
-                "static_configs": [{"targets": [f"127.0.0.1:{VLLM_PORT}"], "labels": {"pool": pool}}],
+                "static_configs": [{"targets": [f"127.0.0.1:{VLLM_PORT}"], "labels": {"stage": stage, "pool": pool}}],
                 # What is not kept here would be a log line all the same.
                 "metric_relabel_configs": [
                     {"source_labels": ["__name__"], "regex": "|".join(_GAUGES), "action": "keep"}

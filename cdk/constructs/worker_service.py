@@ -68,6 +68,7 @@ class WorkerService(Construct):
         scope: Construct,
         name: str,
         *,
+        stage: str,
         instances: GpuInstances,
         pool: PoolConfig,
         weights: Weights,
@@ -76,7 +77,7 @@ class WorkerService(Construct):
         log_group: logs.ILogGroup,
     ) -> None:
         super().__init__(scope, name)
-        self._pool, self._weights = pool, weights
+        self._stage, self._pool, self._weights = stage, pool, weights
         self._logging = ecs.LogDriver.aws_logs(stream_prefix="workers", log_group=log_group)
         task = self._create_task(log_group)
         self.service = ecs.Ec2Service(
@@ -118,7 +119,9 @@ class WorkerService(Construct):
         self._add_worker(task)
         for each in self._weights.statements():
             task.add_to_task_role_policy(each)
-        add_metrics_agent(task, pool=self._weights.model.pool, log_group=log_group, logging=self._logging)
+        add_metrics_agent(
+            task, stage=self._stage, pool=self._weights.model.pool, log_group=log_group, logging=self._logging
+        )
         self._acknowledge(task)
         return task
 
@@ -164,8 +167,9 @@ class WorkerService(Construct):
             "MODEL_URI": self._weights.uri(model.path()),
             "ADAPTERS": json.dumps(adapters),
             "WEIGHTS_DIR": SCRATCH,
-            # boto3 reads no other; the loader of weights is built on it.
+            # boto3 reads the one, other loaders of weights the other.
             "AWS_DEFAULT_REGION": Stack.of(self).region,
+            "AWS_REGION": Stack.of(self).region,
             "DRAIN_TIMEOUT_S": str(drain_timeout_s(self._pool)),
         }
 

@@ -62,7 +62,7 @@ class PoolStack(Stack):
             container_insights_v2=ecs.ContainerInsights.ENABLED,
         )
         service = self._create_workers()
-        self.metrics = PoolMetrics(model.pool, self._cluster.cluster_name, service.service_name)
+        self.metrics = PoolMetrics(config.stage, model.pool, self._cluster.cluster_name, service.service_name)
         scaling = PoolScaling(self, "Scaling", pool=self.pool, service=service, metrics=self.metrics)
         self.step_out = scaling.step_out
         self._create_routers()
@@ -74,6 +74,7 @@ class PoolStack(Stack):
         workers = WorkerService(
             self,
             "Workers",
+            stage=self._config.stage,
             instances=instances,
             pool=self.pool,
             weights=Weights(self._find_bucket(), self._model),

@@ -70,7 +70,7 @@ def test_memory_is_followed_up_fast_and_down_slowly(find_resources: FindResource
     metric = policy["CustomizedMetricSpecification"]
 
     assert (metric["Namespace"], metric["MetricName"]) == ("Parley/Pools", "vllm:kv_cache_usage_perc")
-    assert (metric["Statistic"], metric["Dimensions"]) == ("Average", [{"Name": "pool", "Value": pool}])
+    assert (metric["Statistic"], metric["Dimensions"]) == ("Average", [{"Name": "pool", "Value": pool}, {"Name": "stage", "Value": stage}])
     assert policy["TargetValue"] == load_config(stage).pools[pool].scale_out_kv_use
     assert policy["ScaleOutCooldown"] <= 180
     assert policy["ScaleInCooldown"] == 900
@@ -93,11 +93,12 @@ def test_slow_first_tokens_tell_someone_and_take_one_step_out(
 
 def test_what_the_alarms_read_of_the_registrar_it_emits(find_resources: FindResources, stage: str, pool: str) -> None:
     scrape = Scrape(workers=1, ready=1, running=1, waiting=0, kv_use=0.5, ttft_p95_ms=100.0)
-    line = json.loads(metrics_line(pool, scrape, 0))
+    line = json.loads(metrics_line(stage, pool, scrape, 0))
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     emitted = {each["Name"] for each in directive["Metrics"]}
 
-    assert (directive["Namespace"], directive["Dimensions"], line["pool"]) == ("Parley/Pools", [["pool"]], pool)
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Parley/Pools", [["stage", "pool"]])
+    assert (line["stage"], line["pool"]) == (stage, pool)
     assert emitted >= {"TtftP95Ms", "ReadyWorkers"}
 
 

@@ -182,14 +182,14 @@ def test_the_agent_beside_a_worker_publishes_its_gauges_for_the_pool(
 
     assert re.search(r":1\.\d+\.\w+$", agent["Image"])
     assert agent["Essential"] is False
-    assert scrape["static_configs"] == [{"targets": ["127.0.0.1:8000"], "labels": {"pool": pool}}]
+    assert scrape["static_configs"] == [{"targets": ["127.0.0.1:8000"], "labels": {"stage": stage, "pool": pool}}]
     assert re.fullmatch(declared["label_matcher"], scrape["job_name"])
     for selectors in (declared["metric_selectors"], [scrape["metric_relabel_configs"][0]["regex"]]):
         # All of them and no other, `num_requests_waiting_by_reason` for one.
         assert all(any(re.fullmatch(each, name) for each in selectors) for name in gauges)
         assert not any(re.fullmatch(each, f"{registrar.WAITING}_by_reason") for each in selectors)
     assert prometheus["emf_processor"]["metric_namespace"] == "Parley/Pools"
-    assert declared["dimensions"] == [["pool"]]
+    assert declared["dimensions"] == [["stage", "pool"]]
     assert prometheus["prometheus_config_path"] == "env:PROMETHEUS_CONFIG_CONTENT"
 
 

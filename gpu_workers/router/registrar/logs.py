@@ -36,7 +36,7 @@ def open_log(level: int = logging.INFO) -> None:
     logging.getLogger("gpu_workers").setLevel(level)
 
 
-def metrics_line(pool: str, scrape: Scrape, now_ms: int) -> str:
+def metrics_line(stage: str, pool: str, scrape: Scrape, now_ms: int) -> str:
     """The round in CloudWatch's embedded metric format, which the log group turns into metrics of `Parley/Pools`.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -50,5 +50,6 @@ def metrics_line(pool: str, scrape: Scrape, now_ms: int) -> str:
     if scrape.ttft_p95_ms is not None:
         values["TtftP95Ms"] = scrape.ttft_p95_ms
     metrics = [{"Name": name, "Unit": _UNITS[name]} for name in values]
-    directive = {"Namespace": NAMESPACE, "Dimensions": [["pool"]], "Metrics": metrics}
-    return json.dumps({"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": [directive]}, "pool": pool, **values})
+    directive = {"Namespace": NAMESPACE, "Dimensions": [["stage", "pool"]], "Metrics": metrics}
+    aws = {"Timestamp": now_ms, "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": aws, "stage": stage, "pool": pool, **values})

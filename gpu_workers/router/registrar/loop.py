@@ -118,7 +118,7 @@ class _Registrar:
         """The last round as metrics, every ten seconds."""
         if self.scrape is not None and time.monotonic() - self.reported_at_s >= METRICS_EVERY_S:
             self.reported_at_s = time.monotonic()
-            sys.stdout.write(metrics_line(self.settings.pool, self.scrape, _now_ms()) + "\n")
+            sys.stdout.write(metrics_line(self.settings.stage, self.settings.pool, self.scrape, _now_ms()) + "\n")
             sys.stdout.flush()
 
     async def _round(self) -> None:

@@ -82,12 +82,13 @@ def test_the_registrar_signs_in_as_the_functions_do() -> None:
 def test_a_metrics_line_declares_what_it_holds(ttft_p95_ms: float | None) -> None:
     scrape = Scrape(workers=3, ready=2, running=5, waiting=1, kv_use=0.5, ttft_p95_ms=ttft_p95_ms)
 
-    line = json.loads(metrics_line("fast", scrape, now_ms=1_732_000_000_000))
+    line = json.loads(metrics_line("dev", "fast", scrape, now_ms=1_732_000_000_000))
 
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     declared = {metric["Name"] for metric in directive["Metrics"]}
-    assert (directive["Namespace"], directive["Dimensions"], line["pool"]) == ("Parley/Pools", [["pool"]], "fast")
-    assert declared == line.keys() - {"_aws", "pool"}
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Parley/Pools", [["stage", "pool"]])
+    assert (line["stage"], line["pool"]) == ("dev", "fast")
+    assert declared == line.keys() - {"_aws", "stage", "pool"}
     assert declared == {"Waiting", "Running", "KvUse", "ReadyWorkers"} | ({"TtftP95Ms"} if ttft_p95_ms else set())
 
 
