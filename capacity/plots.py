@@ -40,16 +40,12 @@ def main() -> None:
     pool = read_stage(facts, "prod").pools[0]
     work = plan_load(facts, Asked(users=1, peak=1), [pool.name]).work
     seen = _observe_all(facts, pool, work, gpus_each=1)
-    _save(
-        _draw(_pick(seen, 0), "GPUs (8 are a p4d.24xlarge)", "first token p95, s", 2.0, logarithmic=True),
-        "capacity-first-token.svg",
-    )
-    _save(
-        _draw(_pick(seen, 1), "GPUs (8 are a p4d.24xlarge)", "tokens/s, median stream", 50.0),
-        IMAGES / "capacity-stream.svg",
-    )
-    each = pool.config.gpus_per_instance
-    _save(_draw_cost(facts, pool, _observe_all(facts, pool, work, gpus_each=each)), IMAGES / "capacity-cost.svg")
+    x = "GPUs (8 are a p4d.24xlarge)"
+    first = _draw(_pick(seen, 0), x, "first token p95, s", 2.0, logarithmic=True)
+    whole = _observe_all(facts, pool, work, gpus_each=pool.config.gpus_per_instance)
+    _save(first, IMAGES / "capacity-first-token.svg")
+    _save(_draw(_pick(seen, 1), x, "tokens/s, median stream", 50.0), IMAGES / "capacity-stream.svg")
+    _save(_draw_cost(facts, pool, whole), IMAGES / "capacity-cost.svg")
 
 
 def _observe_all(facts: Facts, pool: Pool, work: Work, *, gpus_each: int) -> Observed:
