@@ -22,7 +22,8 @@ def _describe(facts: Facts, config: StageConfig) -> str:
     rows.append(("Together", total_cost(least).value, total_cost(most).value))
     lines = [f"  {part:22}{low:>10,.0f}{high:>10,.0f}" for part, low, high in rows]
     heading = f"{config.stage} without a single turn, USD a month, with the least and the most instances of its pools:"
-    return "\n".join([heading, *lines, f"  {_footnote([*least, *most])}", ""])
+    floors = ["  Floors by schedule come on top of the least."] if _has_floors(config) else []
+    return "\n".join([heading, *lines, *floors, f"  {_footnote([*least, *most])}", ""])
 
 
 def _footnote(lines: list[CostLine]) -> str:
@@ -30,6 +31,10 @@ def _footnote(lines: list[CostLine]) -> str:
         {origin.source.date for line in lines for origin in line.monthly.origins if _is_price(origin.source.kind)}
     )
     return f"On demand, us-east-1, prices seen {dates[0]} to {dates[-1]}; with turns, and with sources: parley plan --stage …"
+
+
+def _has_floors(config: StageConfig) -> bool:
+    return any(pool.schedule for pool in config.pools.values())
 
 
 def _is_price(kind: str) -> bool:

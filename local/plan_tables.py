@@ -55,58 +55,59 @@ class _Printer:
             "Instances for the peak",
             (
                 "pool",
-                "share",
                 "turns/s",
-                "a replica carries",
+                "a replica\ncarries",
                 "instances",
                 "used",
-                "first token p50 / p95 / p99, s",
-                "tokens/s a stream",
+                "first token, s\np50 / p95 / p99",
+                "tokens/s\na stream",
             ),
+            right=(1, 2, 4, 6),
         )
         for size in plan.sizes:
-            seen = size.at_peak
+            seen, share = size.at_peak, plan.load.mix[size.pool.name]
             waits = (seen.first_token_p50_s, seen.first_token_p95_s, seen.first_token_p99_s)
+            kind = size.pool.config.instance_type
             table.add_row(
-                f"{size.pool.name}\n[dim]{escape(size.pool.model)}[/]",
-                self._said(plan.load.mix[size.pool.name], ".0%"),
-                self._said(size.peak, ",.4g"),
-                self._said(size.replica_carries, ".2f"),
-                self._instances(size),
-                self._said(size.use, ".0%"),
-                self._several(waits, ".2f"),
-                self._said(seen.stream_tokens_per_s, ".0f"),
+                f"{size.pool.name}, {share.value:.0%}\n[dim]{escape(size.pool.model.rpartition('/')[2])}[/]",
+                _number(size.peak.value, ",.4g"),
+                _number(size.replica_carries.value, ".2f"),
+                f"{size.instances.value:.0f} {kind}" if size.possible else "no number suffices",
+                _number(size.use.value, ".0%"),
+                " / ".join(_number(each.value, ".2f") for each in waits),
+                _number(seen.stream_tokens_per_s.value, ".0f"),
+                self._mark(
+                    share, size.peak, size.replica_carries, size.instances, size.use, *waits, seen.stream_tokens_per_s
+                ),
             )
         self._print(table)
         self._print_notes(_remarks(plan.sizes))
-
-    def _instances(self, size: PoolSize) -> str:
-        count = (
-            f"{size.instances.value:.0f} {size.pool.config.instance_type}" if size.possible else "no number suffices"
-        )
-        return f"{count} {self._mark(size.instances)}"
 
     def maximum(self, plan: Plan) -> None:
         table = _table(
             "What the stage's file allows, at the peak",
             (
                 "pool",
-                "instances, least to most",
-                "the most carry, turns/s",
-                "of the turns refused",
-                "first token p95, s",
-                "tokens/s a stream",
+                "instances",
+                "the most carry,\nturns/s",
+                "of the turns\nrefused",
+                "first token\np95, s",
+                "tokens/s\na stream",
             ),
+            right=(2, 3, 4, 5),
         )
         for size in plan.sizes:
-            least, most = size.configured_min, size.configured_max
+            least, most, seen = size.configured_min, size.configured_max, size.at_most
             table.add_row(
                 size.pool.name,
-                f"{least.value:.0f} to {most.value:.0f} {self._mark(least, most)}",
-                self._said(size.max_carries, ",.4g"),
-                self._said(size.at_most.refused_share, ".1%"),
-                self._said(size.at_most.first_token_p95_s, ".2f"),
-                self._said(size.at_most.stream_tokens_per_s, ".0f"),
+                f"{least.value:.0f} to {most.value:.0f}",
+                _number(size.max_carries.value, ",.4g"),
+                _number(seen.refused_share.value, ".1%"),
+                _number(seen.first_token_p95_s.value, ".2f"),
+                _number(seen.stream_tokens_per_s.value, ".0f"),
+                self._mark(
+                    least, most, size.max_carries, seen.refused_share, seen.first_token_p95_s, seen.stream_tokens_per_s
+                ),
             )
         self._print(table)
         refused = self._said(plan.refused_share, ".1%")
@@ -116,7 +117,7 @@ class _Printer:
         )
 
     def costs(self, plan: Plan) -> None:
-        table = _table("USD a month, with GPUs that follow the load", ("part", "USD", "", "sources"), right=(1,))
+        table = _table("USD a month, with GPUs that follow the load", ("part", "USD", ""), right=(1,))
         for line in sorted(plan.costs, key=lambda each: -each.monthly.value):
             usd = f"{'≈ ' if _rests_on_an_estimated_price(line.monthly) else ''}{line.monthly.value:,.0f}"
             table.add_row(line.part, usd, escape(line.detail), self._mark(line.monthly))
@@ -139,9 +140,8 @@ class _Printer:
         table = _table("What is full first", ("part", "at turns/s", "then"), right=(1,))
         for limit in plan.limits:
             colour = "red" if limit.full_at.value < plan.load.peak.value else "default"
-            table.add_row(
-                limit.part, f"[{colour}]{limit.full_at.value:,.0f}[/] {self._mark(limit.full_at)}", escape(limit.then)
-            )
+            full_at = f"[{colour}]{limit.full_at.value:,.0f}[/]"
+            table.add_row(limit.part, full_at, escape(limit.then), self._mark(limit.full_at))
         self._print(table)
         days = self._said(plan.storage_days, ".0f")
         self._print(f"The database's storage lasts {days} days at the average: give it more before, or delete.")
@@ -154,24 +154,32 @@ class _Printer:
         )
         for quota in plan.quotas:
             verdict = "[green]enough[/]" if quota.enough else "[red]too little[/]"
-            has = f"{quota.has.value:,.0f} {self._mark(quota.has)}"
-            table.add_row(quota.name, f"{quota.needed.value:,.0f} {self._mark(quota.needed)}", has, verdict)
+            needed, has = f"{quota.needed.value:,.0f}", f"{quota.has.value:,.0f}"
+            table.add_row(quota.name, needed, has, verdict, self._mark(quota.needed, quota.has))
         self._print(table)
 
     def budget(self, plan: Plan) -> None:
         table = _table(
             f"What ${plan.budget.value:,.0f} a month buys in GPUs, for {plan.stage.pools[0].model}",
-            ("instance", "USD each", "how many", "carry at most, turns/s", "of the peak", "tokens/s of a stream alone"),
+            (
+                "instance",
+                "USD\neach",
+                "how\nmany",
+                "carry at most,\nturns/s",
+                "of the\npeak",
+                "tokens/s of a\nstream alone",
+            ),
             right=(1, 2, 3, 4, 5),
         )
         for offer in plan.offers:
             table.add_row(
                 offer.kind,
-                self._said(offer.each, ",.0f"),
-                self._said(offer.count, ".0f"),
-                self._said(offer.carry, ".0f"),
-                self._said(offer.of_peak, ".0%"),
-                self._said(offer.alone, ".0f"),
+                _number(offer.each.value, ",.0f"),
+                _number(offer.count.value, ".0f"),
+                _number(offer.carry.value, ".0f"),
+                _number(offer.of_peak.value, ".0%"),
+                _number(offer.alone.value, ".0f"),
+                self._mark(offer.each, offer.count, offer.carry, offer.of_peak, offer.alone),
             )
         self._print(table)
         self._print(self._truth(plan))
@@ -200,10 +208,6 @@ class _Printer:
 
     def _said(self, figure: Figure, form: str) -> str:
         return f"{_number(figure.value, form)} {self._mark(figure)}"
-
-    def _several(self, figures: Iterable[Figure], form: str) -> str:
-        every = list(figures)
-        return f"{' / '.join(_number(each.value, form) for each in every)} {self._mark(*every)}"
 
     def _mark(self, *figures: Figure) -> str:
         return f"[dim]{escape(self._references.mark(*figures))}[/]"
@@ -238,9 +242,10 @@ def _number(value: float, form: str) -> str:
 
 
 def _table(title: str, columns: tuple[str, ...], right: tuple[int, ...] = ()) -> Table:
+    """A table with one more column, for the sources of a row; nothing in it is cut off where the terminal is narrow."""
     table = Table(
         title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index in right else "left", header_style="dim")
+    for index, column in enumerate((*columns, "sources")):
+        table.add_column(column, justify="right" if index in right else "left", header_style="dim", overflow="fold")
     return table
