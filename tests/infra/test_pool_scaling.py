@@ -70,7 +70,10 @@ def test_memory_is_followed_up_fast_and_down_slowly(find_resources: FindResource
     metric = policy["CustomizedMetricSpecification"]
 
     assert (metric["Namespace"], metric["MetricName"]) == ("Parley/Pools", "vllm:kv_cache_usage_perc")
-    assert (metric["Statistic"], metric["Dimensions"]) == ("Average", [{"Name": "pool", "Value": pool}, {"Name": "stage", "Value": stage}])
+    assert (metric["Statistic"], metric["Dimensions"]) == (
+        "Average",
+        [{"Name": "pool", "Value": pool}, {"Name": "stage", "Value": stage}],
+    )
     assert policy["TargetValue"] == load_config(stage).pools[pool].scale_out_kv_use
     assert policy["ScaleOutCooldown"] <= 180
     assert policy["ScaleInCooldown"] == 900
