@@ -183,7 +183,9 @@ async def test_an_error_of_the_reader_stays_its_own() -> None:
                 raise TimeoutError("the reader's own deadline")
 
 
-QUEUE_IS_FULL = b'data: {"error": {"message": "queue is full", "type": "server_error", "code": 503}}\n\ndata: [DONE]\n\n'
+QUEUE_IS_FULL = (
+    b'data: {"error": {"message": "queue is full", "type": "server_error", "code": 503}}\n\ndata: [DONE]\n\n'
+)
 
 
 async def test_an_engine_that_refuses_in_its_stream_s_first_event_is_busy() -> None:
