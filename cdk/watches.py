@@ -161,11 +161,13 @@ def watch_queues(queues: Queues) -> list[Watch]:
     ]
 
 
-def response_log_metric(function: PythonFunction) -> cloudwatch.Metric:
-    """Ours (parley.turns.log): counted again and again for as long as a process with turns cannot write their log."""
+def own_metric(function: PythonFunction, name: str) -> cloudwatch.Metric:
+    """What the function counts itself (parley.kit.telemetry): `ResponseLogUnavailable` again and again for as long as a process
+    with turns cannot write their log, `TurnsShed` and `TurnsDegraded` once a turn that found its pool full.
+    """
     return cloudwatch.Metric(
         namespace="Parley",
-        metric_name="ResponseLogUnavailable",
+        metric_name=name,
         dimensions_map={"service": function.name},
         statistic="Sum",
         period=_MINUTE,
@@ -177,7 +179,7 @@ def watch_response_log(functions: Sequence[PythonFunction]) -> list[Watch]:
     return [
         Watch(
             f"{function.name}-response-log",
-            response_log_metric(function),
+            own_metric(function, "ResponseLogUnavailable"),
             0,
             "response-log",
             f"The {function.name} function could not write what turns say to Valkey for 3 minutes: they go on without resume.",
@@ -185,6 +187,22 @@ def watch_response_log(functions: Sequence[PythonFunction]) -> list[Watch]:
         )
         for function in functions
         if function.name in {"chat", "jobs"}
+    ]
+
+
+def watch_admission(functions: Sequence[PythonFunction]) -> list[Watch]:
+    """Single turns are refused in any burst; for minutes on end there is too little of everything."""
+    return [
+        Watch(
+            "turns-shed",
+            own_metric(function, "TurnsShed"),
+            0,
+            "turns-shed",
+            "Turns were refused for 5 minutes because no pool that may answer them had room.",
+            periods=5,
+        )
+        for function in functions
+        if function.name == "chat"
     ]
 
 
@@ -241,4 +259,5 @@ def all_watches(
         *watch_database(database),
         *watch_queues(queues),
         *watch_response_log(functions),
+        *watch_admission(functions),
     ]

@@ -96,6 +96,12 @@ class ObservabilityStack(Stack):
                 ],
             ),
         )
+        dashboard.add_widgets(
+            _graph(
+                "Turns without room in their pool",
+                [watches.own_metric(self._api.chat, each) for each in ("TurnsShed", "TurnsDegraded")],
+            )
+        )
         for pool in self._pools:
             dashboard.add_widgets(*_pool_row(pool.metrics))
 

@@ -17,7 +17,7 @@ _EMITTED = {
     "AWS/Lambda": {"Errors", "Throttles", "Duration"},
     "AWS/RDS": {"DatabaseConnections", "DatabaseConnectionsCurrentlySessionPinned"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
-    "Parley": {"ResponseLogUnavailable"},
+    "Parley": {"ResponseLogUnavailable", "TurnsShed"},
     "Parley/Pools": {"TtftP95Ms", "ReadyWorkers", "vllm:kv_cache_usage_perc", "vllm:num_requests_waiting"},
 }
 
