@@ -62,12 +62,16 @@ def _wheel(package: Distribution) -> str:
 
 
 def _runs_on_arm64(tag: str) -> bool:
-    python, abi, platform = tag.split("-")
-    if platform == "any":
+    """Some builders leave the platforms of one file in one tag, with dots between them."""
+    python, abi, platforms = tag.split("-")
+    if platforms == "any":
         return python.startswith("py") and abi == "none"
+    return any(_is_old_enough(each) for each in platforms.split(".")) and abi in {"cp313", "abi3", "none"}
+
+
+def _is_old_enough(platform: str) -> bool:
     glibc = platform.removeprefix("manylinux_2_").removesuffix("_aarch64")
-    is_new_enough = platform == "manylinux2014_aarch64" or (glibc.isdigit() and int(glibc) <= 34)
-    return is_new_enough and (abi == "cp313" or abi == "abi3" or abi == "none")
+    return platform == "manylinux2014_aarch64" or (glibc.isdigit() and int(glibc) <= 34)
 
 
 @pytest.mark.parametrize("which", ["built", "built_arm64"])
