@@ -5,16 +5,16 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import uniform
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import aiohttp
 import orjson
 
 from parley.errors import ChatError, ContextLengthExceeded, EngineFailed, EngineUnavailable, InvalidRequest
 from parley.kit.breaker import Breaker
-from parley.kit.sse import DataParser
 from parley.models.dialect import in_dialect
-from parley.models.model import ENGINE_POOL, Affinity, Delta, Dialect, Model, Pool, delta_from_chunk
+from parley.models.model import ENGINE_POOL, Affinity, Delta, Dialect, Model, Pool
+from parley.models.stream import StallGuard, busy, first_words, read_deltas
 from parley.settings import EngineSettings
 
 # Control calls are small and the engine answers them beside its batches.
@@ -25,13 +25,10 @@ _NOT_BEGUN = {502, 503, 504}
 # vLLM closes a connection that was idle for 5 s (uvicorn's default). A request sent just then would be lost.
 _KEEP_ALIVE_S = 4
 _RETRY_AFTER_S = (0.05, 0.25)
-# A refusal comes at once; who is let in may wait for its first word.
-_REFUSED_WITHIN_S = 0.5
 # What vllm-router 0.1.17 says, with a status of 500, when no worker took the request.
 _ROUTER_REACHED_NOBODY = b"Request failed"
 
 _AWAY = "The model is not reachable just now. Try again in a moment."
-_BROKEN_OFF = "The model's answer broke off. What it had written is kept."
 
 
 class _EngineAway(EngineUnavailable):
@@ -109,10 +106,10 @@ class Engine:
         response = await self._send(
             "POST", url, body, within_s=self._read_timeout_s, limits=self._stream_limits, headers=headers
         )
-        async with response, _StallGuard(response.content, self._read_timeout_s) as guard:
+        async with response, StallGuard(response.content, self._read_timeout_s) as guard:
             if response.status != 200:
                 raise _refusal(response.status, await _beginning(response), response.headers)
-            yield _deltas(await _first_words(response.content), response.content, guard)
+            yield read_deltas(await first_words(response.content), response.content, guard)
 
     async def _props(self) -> Mapping[str, Any]:
         """llama.cpp tells a slot's context length here; other servers have no such page."""
@@ -275,99 +272,6 @@ def _template_fields(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: request[name] for name in ("model", "messages", "tools") if name in request}
 
 
-class _StallGuard:
-    """Breaks a stream that is silent for `limit_s`: who reads it gets a TimeoutError.
-
-    One timer that looks now and then when the last token came; aiohttp's own `sock_read` sets a timer anew for every token.
-    """
-
-    def __init__(self, content: aiohttp.StreamReader, limit_s: float) -> None:
-        self._content = content
-        self._limit_s = limit_s
-        self._loop = asyncio.get_running_loop()
-        self.hear()
-
-    def hear(self) -> None:
-        """Something came."""
-        self._heard_at = self._loop.time()
-
-    async def __aenter__(self) -> Self:
-        self._timer = self._loop.call_later(self._limit_s, self._look)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        rest_s = self._heard_at + self._limit_s - self._loop.time()
-        if rest_s <= 0:
-            self._content.set_exception(TimeoutError("the engine is silent"))
-        else:
-            self._timer = self._loop.call_later(rest_s, self._look)
-
-
-async def _first_words(content: aiohttp.StreamReader) -> bytes:
-    """What an engine says at once, which may be nothing yet.
-
-    vLLM has begun a stream when it finds its queue full: the refusal is the first event then. Raises: EngineUnavailable.
-    """
-    try:
-        async with asyncio.timeout(_REFUSED_WITHIN_S):
-            data = await content.readany()
-    except TimeoutError:
-        return b""
-    except aiohttp.ClientError as error:
-        raise EngineFailed(_BROKEN_OFF) from error
-    if _is_refusal(data):
-        raise _busy()
-    return data
-
-
-def _is_refusal(data: bytes) -> bool:
-    if b'"error"' not in data:
-        return False
-    try:
-        first = orjson.loads(DataParser().feed(data)[0])
-        return first["error"]["code"] in {429, 503}
-    except (ValueError, LookupError, TypeError):
-        return False
-
-
-async def _deltas(first: bytes, content: aiohttp.StreamReader, guard: _StallGuard) -> AsyncGenerator[Sequence[Delta]]:
-    parser = DataParser()
-    is_finished = False
-    try:
-        while data := first or await content.readany():
-            first = b""
-            guard.hear()
-            batch, broken = _parse(parser.feed(data))
-            for delta in batch:
-                # vLLM's word for what it was made to give up.
-                if delta.finish_reason and delta.finish_reason != "abort":
-                    is_finished = True
-            if batch:
-                yield batch
-            if broken is not None:
-                raise broken
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise EngineFailed(_BROKEN_OFF) from error
-    if not is_finished:
-        raise EngineFailed(_BROKEN_OFF)
-
-
-def _parse(payloads: Sequence[bytes]) -> tuple[list[Delta], ValueError | None]:
-    """The deltas before the first payload that is not a chunk (an error event is none either), and what was wrong with it."""
-    batch: list[Delta] = []
-    for payload in payloads:
-        if payload == b"[DONE]":
-            continue
-        try:
-            batch.append(delta_from_chunk(orjson.loads(payload)))
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            return batch, ValueError(f"not a chat completion chunk: {type(error).__name__}")
-    return batch, None
-
-
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     """Of a refusal's body, as much as is worth reading. Raises: EngineUnavailable."""
     try:
@@ -395,14 +299,10 @@ def _refusal(status: int, body: bytes, headers: Mapping[str, str]) -> ChatError:
         return InvalidRequest(f"The model refused the request: {message}")
     if status in {429, 503}:
         retry_after = headers.get("retry-after", "")
-        return _busy(int(retry_after) if retry_after.isdigit() else 5)
+        return busy(int(retry_after) if retry_after.isdigit() else 5)
     if status == 500 and body.startswith(_ROUTER_REACHED_NOBODY):
         return _EngineAway()
     return EngineFailed(f"The model could not answer (engine status {status}).")
-
-
-def _busy(retry_after_s: int = 5) -> EngineUnavailable:
-    return EngineUnavailable("The model is busy. Try again in a moment.", retry_after_s=retry_after_s)
 
 
 def _message(body: bytes) -> str:
