@@ -1,0 +1,1 @@
+"""The moderation function's layer: the encoder, its heads, and the packages that run them."""
