@@ -1,0 +1,1 @@
+"""What maintainers train and measure; nothing of it is deployed."""
