@@ -251,6 +251,7 @@ class ApiStack(Stack):
         """What it must know."""
         return {
             "MODELS_FILE": f"/opt/{self._catalogue.file.name}",
+            "MODERATION_FILE": f"/opt/{self._moderation_file}",
             "TURN_DEADLINE_S": str(self._config.api.turn_deadline_s),
             "TURNS_QUEUE_URL": self._data.turns.queue_url,
             "JOBS_QUEUE_URL": self._data.jobs.queue_url,
@@ -264,13 +265,17 @@ class ApiStack(Stack):
             *(_read_secret(each) for each in self._catalogue.secret_arns),
         ]
 
+    @property
+    def _moderation_file(self) -> str:
+        return f"{self._config.stage}.moderation.toml"
+
     def _create_models_layer(self) -> lambda_.LayerVersion:
-        """The catalogue, and nothing else: the stage's other file is nothing for a function to know."""
+        """The catalogue and the moderation's policy: the stage's third file is nothing for a function to know."""
         file = self._catalogue.file
         return lambda_.LayerVersion(
             self,
             "ModelsLayer",
-            code=lambda_.Code.from_asset(str(file.parent), exclude=["*", f"!{file.name}"]),
+            code=lambda_.Code.from_asset(str(file.parent), exclude=["*", f"!{file.name}", f"!{self._moderation_file}"]),
             compatible_architectures=[self._platform.architecture],
             compatible_runtimes=[self._platform.runtime],
             # Old versions of the functions still name it.

@@ -18,14 +18,16 @@ CONTEXT_TOKENS = 1024
 
 @dataclass(slots=True)
 class StandInEngine:
-    """`requests` holds the bodies of all chat requests and `headers` what they and requests for models came with,
-    `tokenized` the texts that were counted; `aborted` counts the streams whose reader left before their end.
+    """`requests` holds the bodies of all chat requests, and `headers` what they and requests for models came with; `tokenized`
+    the texts that were counted, unless `tokenize_status` refuses to; `aborted` counts the streams whose reader left before
+    their end.
     """
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     tokenized: list[str] = field(default_factory=list)
+    tokenize_status: int = 200
     aborted: int = 0
     aborted_changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -43,6 +45,8 @@ class StandInEngine:
         return web.json_response({"object": "list", "data": [entry]})
 
     async def _tokenize(self, request: web.Request) -> web.Response:
+        if self.tokenize_status != 200:
+            return web.Response(status=self.tokenize_status, text="Request failed: no worker")
         text = (await request.json())["content"]
         self.tokenized.append(text)
         return web.json_response({"tokens": list(range(count_tokens(text)))})

@@ -152,7 +152,7 @@ def test_the_jobs_function_acts_for_users_as_the_functions_do_that_they_call(
 
 
 def test_chat_and_jobs_run_the_same_turns(find_resources: FindResources, stage: str) -> None:
-    names = ("MODELS_FILE", "TURN_DEADLINE_S", "TURNS_QUEUE_URL", "JOBS_QUEUE_URL")
+    names = ("MODELS_FILE", "MODERATION_FILE", "TURN_DEADLINE_S", "TURNS_QUEUE_URL", "JOBS_QUEUE_URL")
     chat, jobs = (_environment(find_resources, stage, name) for name in ("chat", "jobs"))
 
     assert [jobs[name] for name in names] == [chat[name] for name in names]
@@ -160,7 +160,7 @@ def test_chat_and_jobs_run_the_same_turns(find_resources: FindResources, stage: 
     assert float(jobs["TURN_DEADLINE_S"]) + 10 <= _function(find_resources, stage, "jobs")["Timeout"] <= 900
 
 
-def test_whoever_runs_turns_has_the_catalogue_and_nothing_else_of_the_stage(
+def test_whoever_runs_turns_has_catalogue_and_policy_and_nothing_else_of_the_stage(
     find_resources: FindResources, find_assembly: FindAssembly, stage: str
 ) -> None:
     (layer,) = (
@@ -169,10 +169,12 @@ def test_whoever_runs_turns_has_the_catalogue_and_nothing_else_of_the_stage(
     digest = layer["Content"]["S3Key"].removesuffix(".zip")
     files = [each.name for each in (find_assembly(stage) / f"asset.{digest}").iterdir()]
 
-    assert files == [f"{stage}.models.toml"]
+    assert sorted(files) == [f"{stage}.models.toml", f"{stage}.moderation.toml"]
     for name in ("chat", "jobs"):
         assert any("ModelsLayer" in resolve(each) for each in _function(find_resources, stage, name)["Layers"])
-        assert _environment(find_resources, stage, name)["MODELS_FILE"] == f"/opt/{files[0]}"
+        environment = _environment(find_resources, stage, name)
+        assert environment["MODELS_FILE"] == f"/opt/{stage}.models.toml"
+        assert environment["MODERATION_FILE"] == f"/opt/{stage}.moderation.toml"
 
 
 def test_only_who_runs_turns_reaches_the_pools(find_resources: FindResources, stage: str) -> None:

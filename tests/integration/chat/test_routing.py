@@ -16,7 +16,7 @@ from local.parts.ports import free_port
 from parley.kit.valkey import RedisCluster, open_valkey
 from parley.settings import ChatSettings
 from tests.doubles.engine import StandInEngine, running_stand_in
-from tests.integration.chat.conftest import Caller, ChatFunction, running_chat, text_of
+from tests.integration.chat.conftest import Caller, ChatFunction, events, running_chat, text_of
 
 MODELS = """
 default = "big"
@@ -322,3 +322,73 @@ async def test_what_one_model_counted_another_of_its_tokenizer_does_not_count_ag
 
     assert counted > 0
     assert not any("x x" in text for text in pools.fast.tokenized)
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_a_full_pool_s_turn_that_fits_no_other_context_may_come_again(
+    start: Any, pools: Pools, http: aiohttp.ClientSession, is_stored: bool
+) -> None:
+    """Nobody asked for the model that it does not fit: that is no fault of the request."""
+    await pools.say("quality", saturated=True, reason="queue")
+    async with start(fast_context=512) as chat:
+        caller = Caller(chat, http)
+        text = "words 2 " + "x " * 600
+        body = (
+            {"model": "big", "conversation_id": caller.conversation, "message": text}
+            if is_stored
+            else asking("big", text)
+        )
+        status, refusal = await caller.whole(body)
+
+    assert (status, refusal["error"]["code"]) == (503, "engine_unavailable")
+    assert caller.items() == []
+    assert not pools.fast.requests
+
+
+async def test_a_model_that_stands_in_makes_a_conversation_forget_nothing(
+    start: Any, pools: Pools, http: aiohttp.ClientSession
+) -> None:
+    async with start(fast_context=1024) as chat:
+        caller = Caller(chat, http)
+        for _ in range(8):
+            await caller.say("words 1 " + "x " * 150, model="big")
+    await pools.say("quality", saturated=True, reason="queue")
+    async with start(fast_context=1024) as chat:
+        caller.chat = chat
+        degraded = await caller.say("words 2", model="big")
+    await pools.say("quality", saturated=False)
+    async with start(fast_context=1024) as chat:
+        caller.chat = chat
+        await caller.say("words 3", model="big")
+
+    assert degraded[0]["model"] == "small"
+    assert len(pools.fast.requests[-1]["messages"]) < 17
+    assert len(pools.quality.requests[-1]["messages"]) == 19
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_pool_that_cannot_count_is_left_for_the_next(
+    start: Any, pools: Pools, http: aiohttp.ClientSession, status: int
+) -> None:
+    pools.quality.tokenize_status = status
+    async with start() as chat:
+        caller = Caller(chat, http)
+        stream = await caller.say("words 2 " + "x " * 2500, model="big")
+
+    assert (text_of(stream), stream[0]["model"], stream[0]["degraded_from"]) == ("w0 w1 ", "small", "big")
+
+
+async def test_who_looks_at_a_turn_that_has_moved_sees_who_answers(start: Any, http: aiohttp.ClientSession) -> None:
+    async with start(quality_url=f"http://127.0.0.1:{free_port()}/v1") as chat:
+        caller = Caller(chat, http)
+        body = {
+            "model": "big",
+            "conversation_id": caller.conversation,
+            "message": "words 40 every 0.05",
+            "stream": True,
+        }
+        async with caller.post("/v1/chat/completions", body) as response:
+            await anext(events(response))
+            rows = chat.rows("SELECT model, status FROM responses WHERE user_id = %s", caller.user_id)
+
+    assert rows == [("small", "in_progress")]

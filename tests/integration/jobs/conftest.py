@@ -116,6 +116,14 @@ class User:
                 "UPDATE conversations SET title = %s WHERE conversation_id = %s", (title, self.conversation_id)
             )
 
+    def queue_again(self, lease_epoch: int) -> None:
+        """As the sweeper would, once its process is silent for long enough."""
+        with psycopg.connect(self.owner_url) as connection:
+            connection.execute(
+                "UPDATE responses SET status = 'queued', lease_epoch = %s WHERE user_id = %s",
+                (lease_epoch, self.user_id),
+            )
+
     def forget_conversation(self) -> None:
         with psycopg.connect(self.owner_url) as connection:
             connection.execute("DELETE FROM conversations WHERE conversation_id = %s", (self.conversation_id,))

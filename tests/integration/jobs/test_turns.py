@@ -99,6 +99,21 @@ async def test_an_engine_that_fails_ends_the_turn_and_the_job(function: Function
     assert (stored.status, stored.error_code) == (Status.FAILED, "engine_failed")
 
 
+async def test_a_turn_that_finds_no_room_waits_until_its_last_try(function: Function, user: User) -> None:
+    """Nobody hears of the tries before: the sweeper queues the turn again."""
+    turn = await user.turns.begin(user.say("status 503", is_background=True))
+    (job,) = user.taken_jobs()
+
+    await do(function, job)
+    waiting = await user.turns.get(user.user_id, turn.response.response_id)
+    user.queue_again(lease_epoch=4)
+    await do(function, job)
+    stored = await user.turns.get(user.user_id, turn.response.response_id)
+
+    assert (waiting.status, waiting.error_code, waiting.lease_epoch) == (Status.IN_PROGRESS, None, 1)
+    assert (stored.status, stored.error_code) == (Status.FAILED, "engine_unavailable")
+
+
 async def test_a_job_whose_row_is_gone_is_done(function: Function, user: User, stand_in: StandInEngine) -> None:
     await user.turns.begin(user.say("words 3", is_background=True))
     (job,) = user.taken_jobs()

@@ -112,7 +112,7 @@ async def test_the_receipt_tells_how_a_turn_went(here: Process, asker: Asker) ->
 
     receipt = await here.turns.receipt(asker.user_id, turn.response.response_id)
 
-    assert set(receipt["ms"]) == {"admit", "record", "accepted", "first_token", "generated"}
+    assert set(receipt["ms"]) == {"admit", "record", "accepted", "cleared", "first_token", "generated"}
     assert receipt["tokens"] == {"input": 2, "cached": 0, "output": 3}
     assert receipt["context"] == {"from_sequence": 1, "to_sequence": 1, "items": 1}
     assert receipt["trace_id"] == "trace-1"

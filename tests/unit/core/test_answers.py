@@ -137,11 +137,13 @@ def test_only_an_answer_that_ended_by_itself_is_complete(finish_reason: str, sta
     assert (outcome.status, outcome.finish_reason, outcome.usage) == (status, finish_reason, Usage(1, 1))
 
 
-def test_a_stop_is_cancelled_and_everything_else_incomplete() -> None:
+def test_a_stop_is_cancelled_what_is_blocked_has_failed_and_everything_else_is_incomplete() -> None:
+    others = set(StopReason) - {StopReason.CANCELLED, StopReason.BLOCKED}
+
     assert outcome_of_stop(StopReason.CANCELLED).status is Status.CANCELLED
-    assert {outcome_of_stop(reason).status for reason in set(StopReason) - {StopReason.CANCELLED}} == {
-        Status.INCOMPLETE
-    }
+    assert outcome_of_stop(StopReason.BLOCKED).status is Status.FAILED
+    assert outcome_of_stop(StopReason.BLOCKED).usage is None
+    assert {outcome_of_stop(reason).status for reason in others} == {Status.INCOMPLETE}
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,12 @@ class ContextLengthExceeded(ChatError):
     code = "context_length_exceeded"
 
 
+class ContentBlocked(ChatError):
+    """What was asked is against the stage's policy; nothing was generated."""
+
+    code = "content_policy_violation"
+
+
 class Unauthenticated(ChatError):
     code = "invalid_api_key"
 
@@ -102,6 +108,12 @@ class StorageUnavailable(ChatError):
     """Postgres or Valkey did not answer in time."""
 
     code = "storage_unavailable"
+
+
+class ModerationUnavailable(ChatError):
+    """The classifier did not answer in time."""
+
+    code = "moderation_unavailable"
 
 
 class IssuerUnavailable(ChatError):

@@ -153,6 +153,8 @@ class TurnSettings(Settings):
     response_log_kept_s: float = Field(default=3600, gt=0)
     message_limit_bytes: int = Field(default=256 * 1024, ge=1)
     titles: Literal["engine", "first_line"] = "engine"
+    # What is done about what moderation finds; without it, what `Policy` says.
+    moderation_file: Path | None = None
 
 
 class QueueSettings(ValkeySettings):

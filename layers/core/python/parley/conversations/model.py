@@ -74,7 +74,10 @@ _PREFIX_OF_TYPE: Mapping[ItemType, str] = {kind: prefix for prefix, kind in _TYP
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """`token_count` is by `tokenizer`, both None until counted. `sequence` orders the items of a conversation, from 1."""
+    """`token_count` is by `tokenizer`, both None until counted. `sequence` orders the items of a conversation, from 1.
+
+    `is_judged`: whether moderation has looked at it already.
+    """
 
     item_id: ItemId
     conversation_id: ConversationId
@@ -85,6 +88,7 @@ class Item:
     response_id: ResponseId | None = None
     token_count: int | None = None
     tokenizer: str | None = None
+    is_judged: bool = False
 
 
 class ItemKey(NamedTuple):

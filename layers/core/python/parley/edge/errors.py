@@ -18,6 +18,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "invalid_request": 400,
     "unsupported_parameter": 400,
     "context_length_exceeded": 400,
+    "content_policy_violation": 400,
     "api_key_limit_reached": 400,
     "idempotency_key_reused": 400,
     "invalid_api_key": 401,
@@ -32,6 +33,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "engine_unavailable": 503,
     "storage_unavailable": 503,
     "issuer_unavailable": 503,
+    "moderation_unavailable": 503,
 }
 
 

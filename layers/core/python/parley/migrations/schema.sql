@@ -110,6 +110,10 @@ CREATE TABLE items (
     token_count integer CHECK (token_count >= 0),
     tokenizer text,
     created_at timestamptz NOT NULL DEFAULT now(),
+    -- What each layer of moderation found, with its scores; null while nobody has looked.
+    verdict jsonb,
+    -- A blocked item stands in the conversation and in no prompt.
+    is_blocked boolean NOT NULL DEFAULT false,
     PRIMARY KEY (user_id, item_id),
     UNIQUE (user_id, conversation_id, sequence),
     FOREIGN KEY (user_id, conversation_id) REFERENCES conversations ON DELETE CASCADE,
@@ -199,7 +203,7 @@ GRANT UPDATE (last_used_on), SELECT (user_id, key_hash, tier, expires_at, last_u
 CREATE FUNCTION read_conversation(owner_id uuid, wanted_id uuid, from_sequence bigint) RETURNS TABLE (
     next_sequence bigint, window_start bigint, is_busy boolean, read_at timestamptz, is_listed boolean, has_title boolean,
     item_id uuid, sequence bigint, type text, role text, status text, content jsonb, response_id uuid,
-    token_count integer, tokenizer text, created_at timestamptz
+    token_count integer, tokenizer text, created_at timestamptz, is_judged boolean
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp
@@ -217,11 +221,11 @@ BEGIN
         ),
         now(), talk.is_listed, talk.title IS NOT NULL,
         shown.item_id, shown.sequence, shown.type, shown.role, shown.status, shown.content, shown.response_id,
-        shown.token_count, shown.tokenizer, shown.created_at
+        shown.token_count, shown.tokenizer, shown.created_at, shown.verdict IS NOT NULL
     FROM conversations AS talk
     LEFT JOIN LATERAL (
         SELECT * FROM items
-        WHERE items.user_id = owner_id AND items.conversation_id = wanted_id
+        WHERE items.user_id = owner_id AND items.conversation_id = wanted_id AND NOT items.is_blocked
             AND (
                 items.sequence >= COALESCE(from_sequence, talk.context_from_sequence)
                 OR items.role IN ('system', 'developer')
@@ -315,6 +319,12 @@ BEGIN
     SET next_sequence = next_sequence + item_count, updated_at = now()
     WHERE user_id = owner_id AND conversation_id = in_conversation
     RETURNING next_sequence - item_count INTO first_sequence;
+    -- The sweeper, which judges nothing, may not touch what was said.
+    IF json_typeof(outcome -> 'verdicts') = 'array' THEN
+        UPDATE items SET verdict = judged.verdict, is_blocked = judged.is_blocked
+        FROM json_to_recordset(outcome -> 'verdicts') AS judged (item_id uuid, verdict jsonb, is_blocked boolean)
+        WHERE items.user_id = owner_id AND items.item_id = judged.item_id AND items.conversation_id = in_conversation;
+    END IF;
     INSERT INTO items
         (user_id, item_id, conversation_id, sequence, response_id, type, role, status, content, token_count, tokenizer)
     SELECT

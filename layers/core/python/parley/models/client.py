@@ -132,7 +132,7 @@ class Engine:
     async def _get_json(self, url: str) -> Mapping[str, Any]:
         status, body = await self._control("GET", url)
         if status != 200:
-            raise EngineFailed(f"The engine answered {status} to a control request.")
+            raise _control_failure(status, body)
         return _object(body)
 
     async def _post_control(self, url: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -141,7 +141,7 @@ class Engine:
         if status in {404, 405}:
             return None
         if status != 200:
-            raise EngineFailed(f"The engine answered {status} to a control request.")
+            raise _control_failure(status, answer)
         return _object(answer)
 
     async def _control(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> tuple[int, bytes]:
@@ -300,9 +300,22 @@ def _refusal(status: int, body: bytes, headers: Mapping[str, str]) -> ChatError:
     if status in {429, 503}:
         retry_after = headers.get("retry-after", "")
         return busy(int(retry_after) if retry_after.isdigit() else 5)
-    if status == 500 and body.startswith(_ROUTER_REACHED_NOBODY):
+    if _is_nobody_there(status, body):
         return _EngineAway()
     return EngineFailed(f"The model could not answer (engine status {status}).")
+
+
+def _control_failure(status: int, body: bytes) -> ChatError:
+    """As `_refusal`, but for what no client has asked for."""
+    if status in {429, 503}:
+        return busy()
+    if _is_nobody_there(status, body):
+        return _EngineAway()
+    return EngineFailed(f"The engine answered {status} to a control request.")
+
+
+def _is_nobody_there(status: int, body: bytes) -> bool:
+    return status == 500 and body.startswith(_ROUTER_REACHED_NOBODY)
 
 
 def _message(body: bytes) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Category(StrEnum):
@@ -83,3 +84,21 @@ class Verdict:
 def strictest(actions: "tuple[Action, ...]") -> Action:
     """The action that counts where several layers each want one."""
     return max(actions, key=lambda action: action.severity, default=Action.ALLOW)
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """As it is stored beside what it is about: scores, versions and names of lists' entries, without a word of the text."""
+    return {
+        "action": verdict.action,
+        "layers": [
+            {
+                "layer": each.layer,
+                "action": each.action,
+                "scores": {category.value: round(score, 4) for category, score in each.scores.items() if score >= 0.01},
+                "ms": each.ms,
+                "version": each.version,
+                "matched": list(each.matched),
+            }
+            for each in verdict.layers
+        ],
+    }

@@ -7,9 +7,13 @@ from enum import StrEnum
 from typing import Any, Self
 
 from parley.conversations.model import ItemContent
-from parley.errors import ChatError, EngineFailed
+from parley.errors import ChatError, ContentBlocked, EngineFailed
 from parley.ids import ConversationId, ItemId, ResponseId, UserId
 from parley.models.model import Model, Usage
+from parley.moderation.model import Verdict, verdict_to_json
+
+# A background turn is tried three times in all. Its lease moves on when it is taken (1, 3, 5) and when it is queued again.
+LAST_LEASE = 5
 
 
 class Status(StrEnum):
@@ -35,6 +39,8 @@ class StopReason(StrEnum):
     SHUTDOWN = "shutdown"
     ABANDONED = "abandoned"
     TOO_LONG = "too_long"
+    # What was asked is against the policy.
+    BLOCKED = "blocked"
     # Another process has taken the turn over or settled it: nothing of this one counts any more.
     LEASE_LOST = "lease_lost"
 
@@ -121,6 +127,23 @@ class ChatTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedItem:
+    """What was found in one text of the prompt. `item_id` is None where it stands in no item."""
+
+    item_id: ItemId | None
+    verdict: Verdict
+    is_blocked: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """As `settle_turn` takes it."""
+        return {
+            "item_id": self.item_id,
+            "verdict": verdict_to_json(self.verdict),
+            "is_blocked": self.is_blocked,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a turn ended. `error` tells the reader why, where the engine did not end it well."""
 
@@ -180,8 +203,17 @@ def error_of(code: str | None) -> ChatError | None:
     """The error that a settled turn is remembered by."""
     if code is None:
         return None
+    if code == ContentBlocked.code:
+        return blocked()
     kind = _ERRORS.get(code, EngineFailed)
     return kind("The answer broke off. What it had written is kept.")
+
+
+def blocked() -> ContentBlocked:
+    return ContentBlocked(
+        "This message is against the rules of this service, and was not answered. Nothing was charged for it. "
+        "If you think that is a mistake, say it in other words, or ask for a review.",
+    )
 
 
 def outcome_of(finish_reason: str | None, usage: Usage | None) -> Outcome:
@@ -200,6 +232,8 @@ def outcome_of_stop(reason: StopReason) -> Outcome:
     """The outcome of a turn that was made to end; what it had said so far is kept."""
     if reason is StopReason.CANCELLED:
         return Outcome(Status.CANCELLED, "stop")
+    if reason is StopReason.BLOCKED:
+        return Outcome(Status.FAILED, None, error=blocked())
     if reason is StopReason.LEASE_LOST:
         return Outcome(Status.INCOMPLETE, None, error=error_of(EngineFailed.code))
     return Outcome(Status.INCOMPLETE, "length")

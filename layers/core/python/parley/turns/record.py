@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from parley.conversations.model import Item, title_of
+from parley.conversations.model import Item, Message, Role, title_of
 from parley.errors import ContextLengthExceeded, InvalidRequest
 from parley.ids import ConversationId, ItemId, ResponseId, created_at, new_uuid
 from parley.kit.postgres import Connection, Pool, single_statements, transaction
@@ -58,6 +58,8 @@ class Prompt:
     room_tokens: int | None = None
     context: ContextRange | None = None
     needs_title: bool = False
+    # What moderation has not looked at yet, by the item it stands in, if it stands in one.
+    unjudged: Sequence[tuple[ItemId | None, str]] = field(default=(), repr=False)
 
     def moved(self, old: Model, new: Model, answer_tokens: int) -> "Prompt | None":
         """The same prompt for a model with a context of another size; None where that leaves too little for an answer."""
@@ -87,7 +89,7 @@ def unrecorded(chat: ChatTurn, response_id: ResponseId) -> Prompt:
     messages = [*_instructions(chat), *to_messages(contents)] if chat.input else chat.messages
     if not messages:
         raise _nothing_said()
-    return Prompt(messages, _new_response(chat, response_id))
+    return Prompt(messages, _new_response(chat, response_id), unjudged=_said_by_client(messages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,9 @@ class _Recorder:
             response, window = self._compile(conversation)
             if window is None:
                 return _Attempt(None)
-            if not await store_turn(connection, conversation, self._new_turn(conversation, response), window.start):
+            if not await store_turn(
+                connection, conversation, self._new_turn(conversation, response), self._kept_start(conversation, window)
+            ):
                 return None
         return _Attempt(self._prompt(conversation, response, window))
 
@@ -153,7 +157,9 @@ class _Recorder:
                 return None
             if not self._new.is_stored:
                 await connection.rollback()
-            elif not await store_turn(connection, conversation, self._new_turn(conversation, response), window.start):
+            elif not await store_turn(
+                connection, conversation, self._new_turn(conversation, response), self._kept_start(conversation, window)
+            ):
                 raise busy()
         return self._prompt(conversation, response, window)
 
@@ -175,6 +181,7 @@ class _Recorder:
             self._room_tokens(window),
             _range_of(window),
             needs_title=_needs_title(conversation),
+            unjudged=_unjudged(self._chat, window.shown),
         )
 
     async def _open(self, connection: Connection) -> OpenConversation:
@@ -210,6 +217,10 @@ class _Recorder:
                 param="truncation",
             )
         return window
+
+    def _kept_start(self, conversation: OpenConversation, window: Window) -> int:
+        """Where the next prompt's window starts. A model that only stands in, with its shorter context, makes nobody forget."""
+        return conversation.window_start if self._chat.degraded_from is not None else window.start
 
     def _surely_fits(self, window: Window, limit_tokens: int) -> bool:
         return window.tokens <= limit_tokens and self._chat.answer_tokens <= self._room_tokens(window)
@@ -278,6 +289,7 @@ async def reopen_turn(pool: Pool, engine: Engine, chat: ChatTurn, queued: Queued
         chat.model.context_tokens - TEMPLATE_TOKENS_IN_FRONT - fixed_tokens - tokens,
         _range_of(window),
         needs_title=bool(queued.job["needs_title"]),
+        unjudged=_unjudged(chat, window.shown),
     )
 
 
@@ -301,6 +313,25 @@ def chat_of(queued: QueuedTurn, model: Model) -> ChatTurn:
 
 def _messages(chat: ChatTurn, items: Sequence[Item]) -> list[dict[str, Any]]:
     return [*_instructions(chat), *to_messages([item.content for item in items])]
+
+
+def _unjudged(chat: ChatTurn, items: Sequence[Item]) -> list[tuple[ItemId | None, str]]:
+    """Of what its user, or the user's client, has put into the prompt."""
+    instructions = [(None, chat.instructions)] if chat.instructions else []
+    return [*instructions, *((item.item_id, text_to_count(item.content)) for item in items if _is_to_judge(item))]
+
+
+def _is_to_judge(item: Item) -> bool:
+    return not item.is_judged and isinstance(item.content, Message) and item.content.role is not Role.ASSISTANT
+
+
+def _said_by_client(messages: Sequence[Mapping[str, Any]]) -> list[tuple[ItemId | None, str]]:
+    """Of a prompt that the client sent whole."""
+    return [(None, _text_of(each["content"])) for each in messages if each["role"] in {"user", "system"}]
+
+
+def _text_of(content: Any) -> str:
+    return content if isinstance(content, str) else "\n".join(part.get("text") or "" for part in content or ())
 
 
 def _nothing_said() -> InvalidRequest:

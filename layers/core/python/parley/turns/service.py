@@ -12,6 +12,7 @@ import anyio
 from parley.conversations.model import ItemQuery, ListedItem, Page
 from parley.errors import (
     ChatError,
+    ContextLengthExceeded,
     ConversationBusy,
     EngineUnavailable,
     IdempotencyKeyReused,
@@ -20,8 +21,8 @@ from parley.errors import (
 )
 from parley.ids import ResponseId, UserId, new_uuid
 from parley.kit.postgres import Pool, transaction, transaction_for_all
-from parley.kit.telemetry import describe_error
-from parley.turns.admission import Admission
+from parley.kit.telemetry import count_metric, describe_error
+from parley.turns.admission import Admission, no_room
 from parley.turns.answer import Answer, taken_apart
 from parley.turns.follow import Followers, lost, open_followers
 from parley.turns.log import (
@@ -118,6 +119,8 @@ class Turns:
                 raise
             return earlier
         clock.mark("record")
+        if chat.degraded_from is not None:
+            count_metric(self._parts.logger, "TurnsDegraded")
         if chat.is_background:
             return await self._enqueue(prompt)
         earlier = await self._claim(chat, prompt.response)
@@ -127,11 +130,20 @@ class Turns:
         return await self._start(run, prompt)
 
     async def _record_for_any(self, routes: Sequence[ChatTurn]) -> tuple[Prompt, Sequence[ChatTurn]]:
-        """The prompt for the first model whose pool can count it, where that is needed, and the routes from it on."""
-        for index, chat in enumerate(routes[:-1]):
-            with suppress(EngineUnavailable):
+        """The prompt for the first model that can take it, and the routes from it on: its pool can count, where that is needed,
+        and where it stands in for another, its context is long enough.
+        """
+        failure: ChatError | None = None
+        for index, chat in enumerate(routes):
+            try:
                 return await self._record(chat), routes[index:]
-        return await self._record(routes[-1]), routes[-1:]
+            except EngineUnavailable as error:
+                failure = error
+            except ContextLengthExceeded:
+                if chat.degraded_from is None:
+                    raise
+        # Of a model that nobody asked for, its user need not hear.
+        raise failure or no_room()
 
     async def _record(self, chat: ChatTurn) -> Prompt:
         response_id = ResponseId(new_uuid())
@@ -223,7 +235,8 @@ class Turns:
             async with self._log.keep_alive(user_id, response_id):
                 chat = chat_of(queued, await self._parts.catalogue.get(turn.response.model))
                 prompt = await reopen_turn(self._pool, self._parts.engines.of(chat.model), chat, queued)
-                others = await self._admission.alternatives(chat, RouteReason.POOL_UNAVAILABLE)
+                # A job of the version before names no tier: nobody knows who else may answer.
+                others = await self._admission.alternatives(chat, RouteReason.POOL_UNAVAILABLE) if chat.tier else ()
         except (StorageUnavailable, EngineUnavailable) as error:
             # Nobody has heard a word of it: without a heartbeat the sweeper queues it again.
             self._parts.logger.warning("queued_turn_left", extra={"turn_id": str(response_id), **describe_error(error)})

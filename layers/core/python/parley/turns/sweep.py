@@ -15,14 +15,12 @@ from parley.turns.entries import LogCopy, decode_deltas, entry_fields
 from parley.turns.follow import lost
 from parley.turns.log import ResponseLog
 from parley.turns.log_batch import FLUSH_EVERY_S, HEARTBEAT_EVERY
-from parley.turns.model import Outcome
+from parley.turns.model import LAST_LEASE, Outcome
 from parley.turns.queue import JobQueue, turn_job
 from parley.turns.store.turn import Settlement, settle_turn
 from parley.turns.store.unsettled import UnsettledTurn, list_unsettled, list_waiting, queue_again
 
 SWEEP_EVERY_S = 3
-# A background turn is tried three times in all. Its lease moves on when it is taken (1, 3, 5) and when it is queued again.
-LAST_LEASE = 5
 # A background turn that nobody has taken for so long was lost on its way.
 WAITS_AT_MOST_S = 15 * 60
 

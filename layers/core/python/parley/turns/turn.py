@@ -11,7 +11,7 @@ import anyio
 
 from parley.errors import ChatError
 from parley.models.model import Delta, Usage
-from parley.turns.model import ChatTurn, Outcome, Response, StopReason
+from parley.turns.model import ChatTurn, JudgedItem, Outcome, Response, StopReason
 
 # In characters. No answer is as long: an engine that says more is stopped, which bounds a turn's memory, log and row.
 ANSWER_LIMIT = 2_000_000
@@ -154,8 +154,10 @@ class Run:
         "_size",
         "begun",
         "chat",
+        "cleared",
         "clock",
         "finish_reason",
+        "judged",
         "lease_epoch",
         "others",
         "scope",
@@ -184,6 +186,9 @@ class Run:
         self.scope = anyio.CancelScope(deadline=anyio.current_time() + deadline_s)
         # Set once the engine has accepted the request, or the turn is over.
         self.begun = asyncio.Event()
+        # Set once moderation lets what was asked be answered; `judged` is what it found.
+        self.cleared = asyncio.Event()
+        self.judged: Sequence[JudgedItem] = ()
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self._size = 0

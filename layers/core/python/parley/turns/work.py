@@ -1,7 +1,7 @@
 """The work on a turn, from the engine's first word to its settlement: one path on which every turn ends."""
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from time import monotonic
@@ -13,16 +13,20 @@ from aws_lambda_powertools import Logger
 from parley.conversations.model import item_type
 from parley.errors import ChatError, EngineFailed, EngineUnavailable, NotFound, StorageUnavailable
 from parley.kit.postgres import Pool, single_statements, transaction
-from parley.kit.telemetry import describe_error
+from parley.kit.tasks import running_beside
+from parley.kit.telemetry import count_metric, describe_error
 from parley.models.client import Engines
 from parley.models.model import Usage
 from parley.models.pools import PoolStates
 from parley.models.service import Catalogue
+from parley.moderation.service import Moderation
 from parley.turns.affinity import affinity_of
 from parley.turns.answer import Answer, item_ids_for, put_together
 from parley.turns.entries import entry_fields
+from parley.turns.judging import Judge
 from parley.turns.log import ResponseLog
 from parley.turns.model import (
+    LAST_LEASE,
     ChatTurn,
     Outcome,
     Response,
@@ -36,7 +40,7 @@ from parley.turns.queue import JobQueue, title_job
 from parley.turns.receipt import cost_usd_micros, receipt_of
 from parley.turns.record import Prompt
 from parley.turns.store.responses import get_response
-from parley.turns.store.turn import Settlement, settle_turn
+from parley.turns.store.turn import Settlement, move_turn, settle_turn
 from parley.turns.turn import Run
 
 # How long a database that is away is waited for, by pauses that grow; a function's timeout leaves 30 s after its deadline.
@@ -60,6 +64,7 @@ class TurnParts:
     logger: Logger
     deadline_s: float
     makes_titles: bool = False
+    moderation: Moderation | None = None
 
 
 class Worker:
@@ -72,13 +77,19 @@ class Worker:
         self._queue = parts.queue
         self._logger = parts.logger
         self._makes_titles = parts.makes_titles
+        self._judge = Judge(parts.moderation, parts.logger) if parts.moderation else None
 
     async def work(self, run: Run, prompt: Prompt) -> None:
         """Work on the turn to its end, whichever it is; it is settled before its readers hear of the end."""
         log = self._log.open(run) if run.is_kept else None
         outcome: Outcome | None = None
         try:
-            outcome = await self._generate(run, prompt)
+            async with self._judging(run, prompt):
+                outcome = await self._generate(run, prompt)
+            if _is_to_wait(run, outcome):
+                self._logger.warning("queued_turn_left", extra={"turn_id": _id_of(run)})
+                outcome = None
+                return
             outcome = await self._with_usage(run, prompt, outcome)
             outcome = await self._settle(run, prompt, outcome)
             # Not after its end, for Lambda freezes the process then.
@@ -101,6 +112,13 @@ class Worker:
             with suppress(StorageUnavailable):  # who follows the turn asks the database
                 await self._log.end(response.user_id, response.response_id, entry_id, fields)
         return is_settled
+
+    def _judging(self, run: Run, prompt: Prompt) -> AbstractAsyncContextManager[None]:
+        """What was asked is judged while the engine begins to work on it; without moderation it is cleared at once."""
+        if self._judge is None:
+            run.cleared.set()
+            return nullcontext()
+        return running_beside(self._judge.judge_input(run, prompt), "input-verdict")
 
     async def _generate(self, run: Run, prompt: Prompt) -> Outcome:
         try:
@@ -125,6 +143,8 @@ class Worker:
                     aclosing(batches),
                 ):
                     run.clock.mark("accepted")
+                    await run.cleared.wait()
+                    run.clock.mark("cleared")
                     run.begun.set()
                     async for deltas in batches:
                         run.take_in(deltas)
@@ -132,13 +152,23 @@ class Worker:
                 moved = self._move_on(run, prompt)
                 if moved is None:
                     raise
+                count_metric(self._logger, "TurnsDegraded")
                 self._logger.warning(
                     "turn_moved",
                     extra={"turn_id": _id_of(run), "from_pool": engine.pool.name, **describe_error(error)},
                 )
                 prompt = moved
+                await self._tell_of_move(run)
             else:
                 return
+
+    async def _tell_of_move(self, run: Run) -> None:
+        response = run.turn.response
+        if not response.is_stored:
+            return
+        with suppress(StorageUnavailable):
+            async with transaction(self._pool, response.user_id) as connection:
+                await move_turn(connection, response.user_id, response.response_id, run.lease_epoch, response.model)
 
     def _move_on(self, run: Run, prompt: Prompt) -> Prompt | None:
         """Let the next model answer in whose context the prompt fits; None where there is no other."""
@@ -178,6 +208,7 @@ class Worker:
             _settlement(response, model.counted_by, run.lease_epoch, outcome, put_together(run.turn.deltas)),
             receipt=receipt_of(run, prompt, outcome),
             cost_usd_micros=cost_usd_micros(model, outcome.usage),
+            judged=run.judged,
         )
         give_up_s = monotonic() + SETTLE_WITHIN_S
         pause_s = SETTLE_RETRY_AFTER_S
@@ -215,6 +246,16 @@ class Worker:
                 await self._queue.send(title_job(response.user_id, response.conversation_id))
             if outcome.status is Status.FAILED and not response.is_stored and again and again.key:
                 await self._log.release(response.user_id, key_hash(again.key))
+
+
+def _is_to_wait(run: Run, outcome: Outcome) -> bool:
+    """A background turn that found no room. Nobody has heard a word of it: the sweeper queues it again, up to its last lease."""
+    return (
+        run.chat.is_background
+        and isinstance(outcome.error, EngineUnavailable)
+        and not run.turn.deltas
+        and run.lease_epoch < LAST_LEASE
+    )
 
 
 def engine_request(chat: ChatTurn, prompt: Prompt) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from parley.turns.service import TurnParts, Turns, checkpoints_in, open_turns
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
 from parley.wiring.models import open_models
+from parley.wiring.moderation import load_moderation
 from parley.wiring.queue import open_queue
 
 
@@ -46,6 +47,7 @@ async def open_chat(settings: ChatSettings, logger: Logger) -> AsyncGenerator[Ch
             logger,
             deadline_s=settings.turn_deadline_s,
             makes_titles=settings.titles == "engine",
+            moderation=load_moderation(settings),
         )
         async with open_turns(parts) as turns:
             yield Chat(models.catalogue, turns, settings.message_limit_bytes)

@@ -17,6 +17,7 @@ from parley.turns.titles import Titles
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
 from parley.wiring.models import open_models
+from parley.wiring.moderation import load_moderation
 from parley.wiring.queue import open_queue
 
 
@@ -56,6 +57,7 @@ async def open_jobs(settings: JobsSettings, logger: Logger) -> AsyncGenerator[Jo
             logger,
             deadline_s=settings.turn_deadline_s,
             makes_titles=settings.titles == "engine",
+            moderation=load_moderation(settings),
         )
         async with open_turns(parts) as turns:
             yield Jobs(pool, log, queue, logger, turns, Titles(app_pool, models.catalogue, models.engines, logger))

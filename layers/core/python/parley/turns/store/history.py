@@ -43,7 +43,7 @@ async def read_conversation(
     cursor = await connection.execute(
         """
         SELECT next_sequence, window_start, is_busy, read_at, is_listed, has_title,
-            item_id, sequence, type, role, status, content, response_id, token_count, tokenizer, created_at
+            item_id, sequence, type, role, status, content, response_id, token_count, tokenizer, created_at, is_judged
         FROM read_conversation(%s, %s, %s)
         """,
         (user_id, conversation_id, from_sequence),
@@ -195,8 +195,10 @@ async def _copy_until(connection: Connection, user_id: UserId, link: Link) -> Co
             WHERE user_id = %(user_id)s AND conversation_id = %(conversation_id)s
         )
         INSERT INTO items
-            (user_id, item_id, conversation_id, sequence, type, role, status, content, token_count, tokenizer, created_at)
-        SELECT user_id, uuidv7(), %(copy_id)s, sequence, type, role, status, content, token_count, tokenizer, created_at
+            (user_id, item_id, conversation_id, sequence, type, role, status, content, token_count, tokenizer, created_at,
+             verdict, is_blocked)
+        SELECT user_id, uuidv7(), %(copy_id)s, sequence, type, role, status, content, token_count, tokenizer, created_at,
+            verdict, is_blocked
         FROM items
         WHERE user_id = %(user_id)s AND conversation_id = %(conversation_id)s AND sequence <= %(end)s
         """,
@@ -244,7 +246,7 @@ async def _delete_from(
 
 
 def item_from_row(conversation_id: ConversationId, row: Sequence[Any]) -> Item:
-    item_id, sequence, kind, role, status, content, response_id, token_count, tokenizer, created_at = row
+    item_id, sequence, kind, role, status, content, response_id, token_count, tokenizer, created_at, is_judged = row
     return Item(
         item_id,
         conversation_id,
@@ -255,6 +257,7 @@ def item_from_row(conversation_id: ConversationId, row: Sequence[Any]) -> Item:
         response_id,
         token_count,
         tokenizer,
+        is_judged,
     )
 
 

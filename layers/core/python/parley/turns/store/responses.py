@@ -81,7 +81,7 @@ async def list_input_items(
     cursor = await connection.execute(
         """
         SELECT items.conversation_id, item_id, sequence, type, role, items.status, content, items.response_id,
-            token_count, tokenizer, items.created_at
+            token_count, tokenizer, items.created_at, verdict IS NOT NULL
         FROM responses JOIN items USING (user_id, conversation_id)
         WHERE responses.user_id = %(user_id)s AND responses.response_id = %(response_id)s
             AND sequence >= input_from_sequence AND sequence < input_to_sequence

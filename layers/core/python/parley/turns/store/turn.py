@@ -19,7 +19,7 @@ from parley.conversations.model import (
 from parley.ids import ItemId, ResponseId, UserId
 from parley.kit.postgres import Connection
 from parley.turns.answer import item_statuses_for
-from parley.turns.model import Idempotency, Outcome, Response, Status
+from parley.turns.model import Idempotency, JudgedItem, Outcome, Response, Status
 from parley.turns.store.history import OpenConversation, busy
 
 
@@ -116,6 +116,17 @@ def _rows(
     return orjson.dumps(rows).decode()
 
 
+async def move_turn(
+    connection: Connection, user_id: UserId, response_id: ResponseId, lease_epoch: int, model: str
+) -> None:
+    """Let whoever reads of the turn while it runs know which model answers; settling says it again. For its lease's holder."""
+    await connection.execute(
+        "UPDATE responses SET model = %s "
+        "WHERE user_id = %s AND response_id = %s AND lease_epoch = %s AND status = 'in_progress'",
+        (model, user_id, response_id, lease_epoch),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """How a turn is settled by the holder of its lease. `item_ids` belong to `contents`.
@@ -133,6 +144,7 @@ class Settlement:
     contents: Sequence[ItemContent]
     receipt: Mapping[str, Any] | None = None
     cost_usd_micros: int | None = None
+    judged: Sequence[JudgedItem] = ()
 
 
 async def settle_turn(connection: Connection, settlement: Settlement) -> bool:
@@ -154,6 +166,7 @@ async def settle_turn(connection: Connection, settlement: Settlement) -> bool:
         "model": settlement.model,
         "tokenizer": settlement.tokenizer,
         "cost_usd_micros": settlement.cost_usd_micros,
+        "verdicts": [each.to_json() for each in settlement.judged if each.item_id is not None] or None,
     }
     cursor = await connection.execute(
         "SELECT settle_turn(%s, %s, %s, %s::json, %s, %s::json)",
