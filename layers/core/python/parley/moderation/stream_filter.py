@@ -1,0 +1,102 @@
+"""What of an answer may be shown, while it is written: personal data is replaced by marks before it leaves."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from parley.moderation.pii.model import DEFAULT_KINDS, DEFAULT_REGIONS, PiiKind
+from parley.moderation.pii.scanner import Found, Piece, Scanner
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPolicy:
+    """`own_values` are the user's own, as he wrote them or as keys that `find_pii` gave: he may see them again. `regions` are
+    those whose telephone numbers are known without a country's code.
+    """
+
+    kinds: frozenset[PiiKind] = DEFAULT_KINDS
+    in_code_blocks: bool = False
+    own_values: frozenset[str] = field(default=frozenset(), repr=False)
+    regions: Sequence[str] = DEFAULT_REGIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """One place where `mark` stands for a value of `kind`."""
+
+    kind: PiiKind
+    mark: str
+
+
+class StreamFilter:
+    """One answer's. What it gives does not depend on how the text was cut: all of `feed`'s and `finish`'s results joined are
+    the text with its personal data replaced, and nothing of that was ever in one of them.
+    """
+
+    def __init__(self, policy: FilterPolicy) -> None:
+        self.spans: list[Redaction] = []
+        self._policy = policy
+        self._scanner = Scanner(policy.kinds, policy.regions, reads_code=policy.in_code_blocks)
+        self._marks: dict[PiiKind, dict[str, str]] = {}
+        self._own: frozenset[str] | None = None
+        self._is_letting_through = False
+
+    @property
+    def held_characters(self) -> int:
+        """How much of the text is held back now."""
+        return self._scanner.held_characters
+
+    def feed(self, text: str) -> str:
+        """What may be shown now, often nothing."""
+        return "".join(map(self._show, self._scanner.feed(text)))
+
+    def finish(self) -> str:
+        """What was held back, at the text's end."""
+        return "".join(map(self._show, self._scanner.finish()))
+
+    def _show(self, piece: Piece) -> str:
+        if isinstance(piece, str):
+            return piece
+        if piece.is_rest:
+            return piece.text if self._is_letting_through else ""
+        self._is_letting_through = self._is_own(piece)
+        if self._is_letting_through:
+            return piece.text
+        mark = self._mark(piece)
+        self.spans.append(Redaction(piece.kind, mark))
+        return mark
+
+    def _mark(self, found: Found) -> str:
+        """The same for the same value, in whatever form it is written."""
+        marks = self._marks.setdefault(found.kind, {})
+        if known := _same(found, marks):
+            return marks[known]
+        # A number may come again with its country's code: both forms lead to one mark, and marks are counted by value.
+        mark = f"[{found.kind.upper()}_{len(marks) + 1}]"
+        marks[found.key] = mark
+        return mark
+
+    def _is_own(self, found: Found) -> bool:
+        if not self._policy.own_values:
+            return False
+        if self._own is None:
+            self._own = _keys_of(self._policy.own_values, self._policy.kinds, self._policy.regions)
+        return _same(found, self._own) is not None
+
+
+def _keys_of(values: Iterable[str], kinds: Collection[PiiKind], regions: Sequence[str]) -> frozenset[str]:
+    """The keys under which `values` are found, however they are written."""
+    from parley.moderation.pii.find import find_pii
+
+    found = {span.value_key for value in values for span in find_pii(value, kinds, regions)}
+    return frozenset(found) | {value.lower() for value in values} | frozenset(values)
+
+
+def _same(found: Found, keys: Collection[str]) -> str | None:
+    """That of `keys` which is the same value."""
+    if found.key in keys:
+        return found.key
+    if found.kind is not PiiKind.PHONE:
+        return None
+    from parley.moderation.pii.phones import is_same_phone
+
+    return next((key for key in keys if is_same_phone(found.key, key)), None)

@@ -1,0 +1,1 @@
+"""Personal data and what only looks like it, made up for measuring the detection."""
