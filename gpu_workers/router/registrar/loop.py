@@ -61,7 +61,7 @@ async def run_registrar(settings: Settings, stop: asyncio.Event | None = None) -
 
 @dataclass(slots=True)
 class _Registrar:
-    """What the registrar knows: `listed` is None until Cloud Map has answered once."""
+    """What the registrar knows: `listed` is None until Cloud Map has answered once, and no round is completed before that."""
 
     settings: Settings
     http: ClientSession
@@ -72,7 +72,7 @@ class _Registrar:
     workers: dict[str, Worker] = field(default_factory=dict)
     window: Window = field(default_factory=Window)
     scrape: Scrape | None = None
-    completed_at_s: float = field(default_factory=time.monotonic)
+    completed_at_s: float = float("-inf")
     reported_at_s: float = float("-inf")
     outages: Outages = field(default_factory=Outages)
     probed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -101,9 +101,10 @@ class _Registrar:
         while True:
             began_s = time.monotonic()
             with _survived():
-                await self._round()
-                self.completed_at_s = time.monotonic()
-                self._report()
+                if self.listed is not None:
+                    await self._round(sorted(self.listed))
+                    self.completed_at_s = time.monotonic()
+                    self._report()
             await asyncio.sleep(max(0.0, began_s + ROUND_EVERY_S - time.monotonic()))
 
     async def publish(self) -> None:
@@ -121,10 +122,8 @@ class _Registrar:
             sys.stdout.write(metrics_line(self.settings.stage, self.settings.pool, self.scrape, _now_ms()) + "\n")
             sys.stdout.flush()
 
-    async def _round(self) -> None:
-        if self.listed is None:
-            return
-        await self._probe_all(sorted(self.listed))
+    async def _round(self, urls: list[str]) -> None:
+        await self._probe_all(urls)
         self.probed.set()
         await self._mend_router()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gpu_workers.router.registrar.health import serve_health
 from local.parts.ports import free_port
-from tests.integration.router.pool import RUN_SH, Pool
+from tests.integration.router.pool import RUN_SH, Pool, eventually
 
 
 def command_environment(**changes: str) -> dict[str, str]:
@@ -65,6 +65,31 @@ async def test_a_task_that_is_configured_wrongly_says_what_is_missing() -> None:
 
     assert process.returncode != 0
     assert b"valkey_url" in output
+
+
+async def test_a_registrar_that_never_heard_from_cloud_map_is_not_healthy(pool: Pool) -> None:
+    # A service that does not exist is refused, as a wrong role is.
+    environment = command_environment(**pool.environment() | {"CLOUD_MAP_SERVICE": "nobody"})
+    process = await asyncio.create_subprocess_exec(
+        RUN_SH, "registrar", env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        assert process.stdout is not None
+        # The first try comes before the rounds, the second among them.
+        await asyncio.wait_for(process.stdout.readline(), 30)
+        said = await eventually(lambda: health_of(pool))
+        healthy = await asyncio.to_thread(is_healthy, pool.health_port)
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.communicate(), 20)
+
+    assert said == (503, {"round_age_s": None})
+    assert not healthy
+
+
+async def health_of(pool: Pool) -> tuple[int, dict[str, Any]]:
+    async with pool.http.get(f"http://127.0.0.1:{pool.health_port}/health") as response:
+        return response.status, await response.json()
 
 
 async def test_the_health_check_fails_once_no_round_was_completed_for_15_s() -> None:
