@@ -53,19 +53,17 @@ def draw_arrivals(
     """
     gaps, lengths = Random(f"gaps {seed} {replica}"), Random(f"lengths {seed} {replica}")
     arrivals: list[Arrival] = []
-    for at_s in _times(turns_per_s, gaps, _rates(turns_per_s, bursts, seed)):
-        if at_s >= seconds:
-            return arrivals
+    if turns_per_s <= 0:
+        return arrivals
+    for at_s in _times(seconds, gaps, _rates(turns_per_s, bursts, seed)):
         tokens_in = _length(lengths, work.tokens_in, work.length_spread)
         tokens_out = max(2, round(_length(lengths, work.tokens_out, work.length_spread)))
         arrivals.append(Arrival(at_s, tokens_in, tokens_in * (1 - work.cached_share), tokens_out))
     return arrivals
 
 
-def _times(turns_per_s: float, gaps: Random, rates: Iterator[tuple[float, float]]) -> Iterator[float]:
-    """Times at which the rate's integral passes the sums of exponential gaps."""
-    if turns_per_s <= 0:
-        return
+def _times(seconds: float, gaps: Random, rates: Iterator[tuple[float, float]]) -> Iterator[float]:
+    """Times before `seconds` at which the rate's integral passes the sums of exponential gaps."""
     now_s = 0.0
     until_s, rate = next(rates)
     while True:
@@ -73,8 +71,12 @@ def _times(turns_per_s: float, gaps: Random, rates: Iterator[tuple[float, float]
         while due > (until_s - now_s) * rate:
             due -= (until_s - now_s) * rate
             now_s = until_s
+            if now_s >= seconds:
+                return
             until_s, rate = next(rates)
         now_s += due / rate
+        if now_s >= seconds:
+            return
         yield now_s
 
 

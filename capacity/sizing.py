@@ -16,6 +16,9 @@ Tell = Callable[[str], None]
 
 WARM_S = 15
 COUNTED_S = 90
+# Turns to be counted: a pool that few ask is watched for longer, within bounds.
+_COUNTED_TURNS = 100
+_COUNTED_AT_MOST_S = 1e6
 # Replicas are alike but for their share of the ring, so these many stand for all, each for as many, by their load.
 _SAMPLED = 5
 _SEARCH_STEPS = 5
@@ -160,7 +163,9 @@ class _Sizer:
         """As many as the estimate, or one more at a time until the simulated pool meets the aims."""
         instances = self.estimate(peak.value, carries.value)
         for _ in range(3):
-            if not instances or self.aims.met_by(self._simulate(self._rates(instances, peak.value))):
+            outcome = self._simulate(self._rates(instances, peak.value)) if instances else None
+            # Where nobody came, nobody waited: more instances would show nothing.
+            if outcome is None or not outcome.turns or self.aims.met_by(outcome):
                 break
             instances += 1
         return computed(instances, "instances", peak, carries, self._nodes)
@@ -215,14 +220,20 @@ def simulate_replicas(
 ) -> Outcome:
     """Replicas beside each other, each with turns of its own at its rate; their turns are put together."""
     turns: list[Turn] = []
-    busy, tokens = 0.0, 0.0
+    busy, tokens, seconds = 0.0, 0.0, WARM_S + _counted_s(sum(rates))
     for index, rate in enumerate(rates):
-        arrivals = draw_arrivals(work, rate, WARM_S + COUNTED_S, seed, index, bursts=bursts)
+        arrivals = draw_arrivals(work, rate, seconds, seed, index, bursts=bursts)
         outcome = simulate_arrivals(replica, arrivals, warm_s=WARM_S, refuse_at=refuse_at)
         turns += outcome.turns
         busy += outcome.busy_share / len(rates)
         tokens += outcome.tokens_per_s
     return Outcome(tuple(turns), busy, tokens)
+
+
+def _counted_s(turns_per_s: float) -> float:
+    """How long to watch replicas to which so many turns come."""
+    needed_s = _COUNTED_TURNS / turns_per_s if turns_per_s else 0.0
+    return min(max(COUNTED_S, needed_s), _COUNTED_AT_MOST_S)
 
 
 def reachable_aims(facts: Facts, replica: Replica, work: Work) -> Aims:

@@ -60,6 +60,16 @@ def test_a_pool_that_nobody_asks_needs_nothing() -> None:
     assert idle.possible
 
 
+@pytest.mark.parametrize("pattern", ["poisson", "bursty"])
+@pytest.mark.parametrize("peak", [1e-10, 2e-5, 0.01])
+def test_a_pool_that_next_to_nobody_asks_needs_one_instance(peak: float, pattern: Pattern) -> None:
+    sized = size(peak, pattern=pattern)
+
+    assert sized.possible
+    assert sized.instances.value == 1
+    assert peak < 1e-6 or sized.at_peak.first_token_p95_s.value < 2
+
+
 def test_turns_that_no_number_of_replicas_serves_in_time_are_told_apart() -> None:
     load = plan_load(FACTS, Asked(users=10, peak=1, tokens_in=15000, cached=0, mix={"quality": 1.0}), PROD.config.pools)
 
