@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +30,26 @@ def find_present(files: Sequence[HubFile], find: Callable[[str], StoredFile | No
     """The files that are in the store as the hub has them."""
     found = ((file, find(file.name)) for file in files)
     return {file.name: stored for file, stored in found if stored is not None and stored.is_copy_of(file)}
+
+
+def refuse_leftovers(store: Store, wanted: Collection[str]) -> None:
+    """Raises: PushError when the folder has safetensors beside the `wanted`: vLLM takes no list of them, it loads what is there.
+
+    They are not deleted here: they may be another push's that runs now, and the job's role may delete nothing.
+    """
+    leftovers = [name for name in store.list_weights() if name not in wanted]
+    if not leftovers:
+        return
+    command = f"aws s3 rm --recursive {store.uri}"
+    if store.read_manifest() is not None:
+        # Replicas may be loading the rest.
+        command += " --exclude '*' " + " ".join(f"--include '{name}'" for name in leftovers)
+    raise PushError(
+        "leftovers",
+        f"{store.uri} holds weights that are not of this push, such as {leftovers[0]}, and vLLM would load them too. A push"
+        " with or without --quantise that was cut off left them: type that one again, or delete them and push anew."
+        f" Type: {command}",
+    )
 
 
 def fit_to_disk(sizes: Sequence[int], free_bytes: int) -> int:
@@ -102,6 +122,7 @@ class Bringer:
             quantiser.run(self._scratch, quantised)
             shutil.rmtree(self._scratch)
             made = [_describe(path) for path in sorted(quantised.iterdir()) if path.is_file()]
+            refuse_leftovers(self.store, {file.name for file in made})
             present = find_present(made, self.store.find)
             missing = [file for file in made if file.name not in present]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gpu_workers.weights.bring import Bringer, find_present
+from gpu_workers.weights.bring import Bringer, find_present, refuse_leftovers
 from gpu_workers.weights.choice import choose_files
 from gpu_workers.weights.errors import PushError
 from gpu_workers.weights.hub import Hub
@@ -47,6 +47,8 @@ def push(order: Order, hub: Hub, open_store: Callable[[str], Store], say: Say) -
         stored = _bring_as_they_are(bringer, files)
     else:
         stored = find_whole(before, store.find) or bringer.bring_quantised(files, order.quantiser)
+    # Once more: another push may have come in between, and the manifest says that the folder is whole and of one kind.
+    refuse_leftovers(store, stored)
     manifest = make_manifest(repository, stored, order.quantisation)
     if before is None or not before.says_the_same(manifest):
         store.write_manifest(manifest)
@@ -81,6 +83,7 @@ def catalogue_line(revision: str) -> str:
 
 
 def _bring_as_they_are(bringer: Bringer, files: Sequence[HubFile]) -> dict[str, StoredFile]:
+    refuse_leftovers(bringer.store, {file.name for file in files})
     present = find_present(files, bringer.store.find)
     bringer.say_plan(files, present)
     return {**present, **bringer.bring(files, present)}

@@ -59,6 +59,13 @@ class Store:
         notes = head["Metadata"]
         return StoredFile(name, head["ContentLength"], notes.get("sha256", ""), notes.get("hub-id", ""))
 
+    def list_weights(self) -> list[str]:
+        """Names of all safetensors of the folder, whoever left them there: vLLM loads them all. Raises: PushError."""
+        with _store_errors(self.uri):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._key(""))
+            keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
+        return sorted(key.removeprefix(self._key("")) for key in keys if key.endswith(".safetensors"))
+
     def upload(self, path: Path, file: HubFile, sha256: str, moved: Callable[[float], None]) -> StoredFile:
         """In parts, each with its SHA-256, which S3 compares. `moved` hears which fraction went. Raises: PushError."""
         stored = StoredFile(file.name, path.stat().st_size, sha256, file.hub_id)

@@ -69,6 +69,41 @@ def test_a_revision_is_never_changed_into_its_other_form(world: World, quantiser
     assert world.push("org/small").error[0] == "quantised"
 
 
+def put_shard(world: World, revision: str, name: str = "model-00001-of-00002.safetensors") -> str:
+    """What a push of the other kind left: the other kind has shards of other sizes."""
+    key = f"models/m/{revision}/{name}"
+    world.client.put_object(Bucket=world.bucket, Key=key, Body=safetensors(100))
+    return key
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_weights_that_a_cut_off_push_of_the_other_kind_left_are_refused(
+    world: World, quantiser: Quantiser, quantised: bool
+) -> None:
+    revision, chosen = world.hub.repositories["org/small"].revision, quantiser if quantised else None
+    key = put_shard(world, revision)
+
+    refused = world.push("org/small", quantiser=chosen)
+    left = world.list_keys()
+    world.client.delete_object(Bucket=world.bucket, Key=key)
+
+    folder = f"s3://{world.bucket}/models/m/{revision}/"
+    assert refused.error[0] == "leftovers"
+    assert refused.error[1].endswith(f"Type: aws s3 rm --recursive {folder}")
+    assert left == {key.removeprefix("models/m/")}
+    assert world.push("org/small", quantiser=chosen).code == 0
+
+
+def test_of_a_whole_revision_only_what_does_not_belong_is_to_be_deleted(world: World) -> None:
+    world.push("org/small")
+    put_shard(world, world.hub.repositories["org/small"].revision)
+
+    code, message = world.push("org/small").error
+
+    assert code == "leftovers"
+    assert message.endswith("--exclude '*' --include 'model-00001-of-00002.safetensors'")
+
+
 def test_what_its_author_has_quantised_and_what_has_no_configuration_is_refused(
     world: World, quantiser: Quantiser
 ) -> None:
