@@ -109,3 +109,7 @@ def _check_profile(model: Model, pool: PoolConfig, file: Path) -> Iterator[str]:
         # vLLM takes one GPU where none is named, and the longest context that the model can.
         if profile.get(key, 1 if key == "tensor-parallel-size" else None) != value:
             yield f"models.{model.name}: {ours} is {value}, and {file.name} has {key}: {profile.get(key)}"
+    # A worker never runs more than that: the mean would stay below, and the pool would not grow. Without it vLLM's own holds.
+    most, wanted = profile.get("max-num-seqs"), pool.target_running_per_replica
+    if most is not None and wanted > most:
+        yield f"models.{model.name}: target_running_per_replica is {wanted}, and {file.name} has max-num-seqs: {most}"

@@ -116,7 +116,10 @@ class PoolConfig(_Table):
     max_instances: Annotated[int, Field(ge=1)]
     spot: bool = False
     stop_timeout_s: Annotated[int, Field(ge=30, le=3600)] = 300
-    scale_out_waiting_per_replica: Annotated[float, Field(gt=0)] = 2
+    # Half to two thirds of the profile's max-num-seqs: what is above it is for the ten minutes until an instance serves.
+    target_running_per_replica: Annotated[int, Field(ge=1)] = 20
+    # Three times it asks for two instances. Admission refuses turns at 4 for each ready worker.
+    scale_out_waiting_per_replica: Annotated[float, Field(gt=0)] = 1
     scale_out_kv_use: Annotated[float, Field(gt=0, lt=1)] = 0.85
     # Of each of the two routers, in 1/1024 of a vCPU: 512 relays about 400 streams of 50 tokens/s. [model: 24 us a chunk]
     router_cpu: Literal[256, 512, 1024, 2048, 4096] = 512

@@ -34,6 +34,8 @@ def add_metrics_agent(
         cpu=64,
         memory_reservation_mib=128,
         environment={
+            # It would ask the instance, whose metadata are closed to tasks.
+            "AWS_REGION": Stack.of(task).region,
             "CW_CONFIG_CONTENT": Stack.of(task).to_json_string(_agent_config(log_group.log_group_name)),
             "PROMETHEUS_CONFIG_CONTENT": json.dumps(_scrape_config(stage, pool)),
         },

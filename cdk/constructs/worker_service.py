@@ -92,6 +92,7 @@ class WorkerService(Construct):
             # Full instances first, so that others can go.
             placement_strategies=[ecs.PlacementStrategy.packed_by_memory()],
             availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
+            desired_count=_desired_count(pool),
             security_groups=security_groups,
             vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
             min_healthy_percent=min_healthy_percent(pool.min_instances * pool.replicas_per_instance),
@@ -190,6 +191,14 @@ def drain_timeout_s(pool: PoolConfig) -> int:
     """How long running streams may go on once a worker is told to stop."""
     stop_s = min(pool.stop_timeout_s, _SPOT_NOTICE_S) if pool.spot else pool.stop_timeout_s
     return max(stop_s - _STOP_MARGIN_S, 0)
+
+
+def _desired_count(pool: PoolConfig) -> int | None:
+    """None where there is a floor: a number would take a grown pool back to it at each deployment.
+
+    Without a floor CloudFormation would start a worker, and with it an instance, that nobody asked for.
+    """
+    return None if pool.min_instances else 0
 
 
 def min_healthy_percent(replicas: int) -> int:

@@ -116,6 +116,10 @@ def test_a_profile_that_is_not_there_is_named(folder: Path) -> None:
         ("max-model-len: 8192", "context_tokens is 16384, and fast.yaml has max-model-len: 8192"),
         ("max-model-len: 16384\ntensor-parallel-size: 2", "gpus_per_replica is 1"),
         ("tensor-parallel-size: 1", "max-model-len: None"),
+        (
+            "max-model-len: 16384\nmax-num-seqs: 31",
+            "target_running_per_replica is 32, and fast.yaml has max-num-seqs: 31",
+        ),
     ],
 )
 def test_a_profile_that_serves_something_else_is_refused(folder: Path, profile: str, said: str) -> None:

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
+from cdk.catalogue import PROFILES
 from cdk.config import load_config
 from gpu_workers.router.registrar.logs import metrics_line
 from gpu_workers.router.registrar.model import Scrape
@@ -18,6 +20,16 @@ pytestmark = pytest.mark.parametrize(("stage", "pool"), POOLS)
 def _policy(find_resources: FindResources, stage: str, pool: str, name: str) -> dict[str, Any]:
     policies = of_pool(find_resources, stage, pool, "ApplicationAutoScaling::ScalingPolicy")
     return next(each for each in policies if f"Scaling{name}" in each["PolicyName"].replace("Workers", ""))
+
+
+def _tracking(find_resources: FindResources, stage: str, pool: str, name: str) -> dict[str, Any]:
+    return _policy(find_resources, stage, pool, name)["TargetTrackingScalingPolicyConfiguration"]
+
+
+def _assert_mean_of_pool(policy: dict[str, Any], stage: str, pool: str, name: str) -> None:
+    metric = policy["CustomizedMetricSpecification"]
+    assert (metric["Namespace"], metric["MetricName"], metric["Statistic"]) == ("Parley/Pools", name, "Average")
+    assert metric["Dimensions"] == [{"Name": "pool", "Value": pool}, {"Name": "stage", "Value": stage}]
 
 
 def _alarm(find_resources: FindResources, stage: str, name: str) -> dict[str, Any]:
@@ -61,22 +73,55 @@ def test_a_minute_of_a_queue_asks_for_an_instance_s_worth_of_workers(
     assert (alarm["MetricName"], alarm["Statistic"]) == ("vllm:num_requests_waiting", "Average")
     assert alarm["Threshold"] == config.scale_out_waiting_per_replica
     assert alarm["EvaluationPeriods"] * alarm["Period"] == 60
+    assert policy["StepAdjustments"][1]["MetricIntervalLowerBound"] == 2 * alarm["Threshold"]
     assert steps == [config.replicas_per_instance, 2 * config.replicas_per_instance]
     assert policy["Cooldown"] <= 180
 
 
-def test_memory_is_followed_up_fast_and_down_slowly(find_resources: FindResources, stage: str, pool: str) -> None:
-    policy = _policy(find_resources, stage, pool, "KvUse")["TargetTrackingScalingPolicyConfiguration"]
-    metric = policy["CustomizedMetricSpecification"]
+def test_running_requests_are_followed_up_fast_and_down_slowly(
+    find_resources: FindResources, stage: str, pool: str
+) -> None:
+    policy = _tracking(find_resources, stage, pool, "Running")
 
-    assert (metric["Namespace"], metric["MetricName"]) == ("Parley/Pools", "vllm:kv_cache_usage_perc")
-    assert (metric["Statistic"], metric["Dimensions"]) == (
-        "Average",
-        [{"Name": "pool", "Value": pool}, {"Name": "stage", "Value": stage}],
-    )
-    assert policy["TargetValue"] == load_config(stage).pools[pool].scale_out_kv_use
+    _assert_mean_of_pool(policy, stage, pool, "vllm:num_requests_running")
+    assert policy["TargetValue"] == load_config(stage).pools[pool].target_running_per_replica
     assert policy["ScaleOutCooldown"] <= 180
     assert policy["ScaleInCooldown"] == 900
+    assert not policy.get("DisableScaleIn")
+
+
+def test_memory_that_fills_adds_workers_and_never_takes_any(
+    find_resources: FindResources, stage: str, pool: str
+) -> None:
+    policy = _tracking(find_resources, stage, pool, "KvUse")
+
+    _assert_mean_of_pool(policy, stage, pool, "vllm:kv_cache_usage_perc")
+    assert policy["TargetValue"] == load_config(stage).pools[pool].scale_out_kv_use
+    assert policy["ScaleOutCooldown"] <= 180
+    assert policy["DisableScaleIn"] is True
+
+
+def test_nothing_but_running_requests_takes_workers_away(find_resources: FindResources, stage: str, pool: str) -> None:
+    policies = of_pool(find_resources, stage, pool, "ApplicationAutoScaling::ScalingPolicy")
+    steps = [
+        step["ScalingAdjustment"]
+        for each in policies
+        for step in each.get("StepScalingPolicyConfiguration", {}).get("StepAdjustments", [])
+    ]
+    tracking = [
+        each["TargetTrackingScalingPolicyConfiguration"] for each in policies if "Step" not in each["PolicyType"]
+    ]
+
+    assert min(steps) > 0
+    (shrinks,) = (each for each in tracking if not each.get("DisableScaleIn"))
+    assert shrinks["CustomizedMetricSpecification"]["MetricName"] == "vllm:num_requests_running"
+
+
+def test_a_full_worker_is_over_its_pool_s_target_with_room_left_until_an_instance_serves(stage: str, pool: str) -> None:
+    config = load_config(stage).pools[pool]
+    most = yaml.safe_load((PROFILES / f"{config.profile}.yaml").read_text())["max-num-seqs"]
+
+    assert 1 / 2 <= config.target_running_per_replica / most <= 2 / 3
 
 
 def test_slow_first_tokens_tell_someone_and_take_one_step_out(

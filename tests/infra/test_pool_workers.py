@@ -171,6 +171,17 @@ def test_a_new_version_needs_no_spare_gpus_and_leaves_most_workers_up(
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
 
 
+def test_a_pool_without_a_floor_starts_with_no_worker_and_no_deployment_resets_another(
+    find_resources: FindResources, stage: str, pool: str
+) -> None:
+    workers = service(find_resources, stage, pool, "workers")
+
+    if load_config(stage).pools[pool].min_instances:
+        assert "DesiredCount" not in workers
+    else:
+        assert workers["DesiredCount"] == 0
+
+
 def test_the_agent_beside_a_worker_publishes_its_gauges_for_the_pool(
     find_resources: FindResources, stage: str, pool: str
 ) -> None:
@@ -182,6 +193,10 @@ def test_the_agent_beside_a_worker_publishes_its_gauges_for_the_pool(
 
     assert re.search(r":1\.\d+\.\w+$", agent["Image"])
     assert agent["Essential"] is False
+    # Tasks cannot ask the instance where they are.
+    assert (
+        environment(agent)["AWS_REGION"] == environment(containers(find_resources, stage, pool)["vllm"])["AWS_REGION"]
+    )
     assert scrape["static_configs"] == [{"targets": ["127.0.0.1:8000"], "labels": {"stage": stage, "pool": pool}}]
     assert re.fullmatch(declared["label_matcher"], scrape["job_name"])
     for selectors in (declared["metric_selectors"], [scrape["metric_relabel_configs"][0]["regex"]]):
