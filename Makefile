@@ -11,10 +11,10 @@ STAGE ?= dev
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help run down setup setup-test page check format test test-all test-vllm build synth diff deploy destroy build-for-stage bench lock clean
+.PHONY: help run down setup setup-test page check format test test-all test-vllm eval-moderation build synth diff deploy destroy build-for-stage bench lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup page ## start everything on http://127.0.0.1:8080 (PORT=… for another port); Ctrl-C stops it
 	@exec $(BIN)/parley up
@@ -57,6 +57,12 @@ test-all: test ## the tests, and what survives when parts die (5 minutes more)
 test-vllm: setup-test ## the pool on real vLLM, on this machine's CPU (Linux; 3 GB and two minutes more the first time)
 	@gpu_workers/vllm/cpu/setup.sh
 	TEST_VLLM=1 $(BIN)/pytest tests/vllm
+
+# `DATA` is a folder that this repository does not have: layers/ml/MODEL_CARD.md says what is in it.
+eval-moderation: setup-test ## how well moderation finds what it should: the classifier on DATA=…, personal data
+	$(BIN)/python -m layers.ml.encoder
+	$(BIN)/python -m training.evaluate $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m training.evaluate_pii
 
 build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.14
 	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.14)
