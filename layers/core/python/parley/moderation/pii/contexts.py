@@ -8,6 +8,7 @@ from functools import cache
 _OF_PHONES = r"""phone|tele?ph|telef|t[eé]l[eé]ph|tele?[ck]om|tel\b|tél|call(?!e)|ring\b|dial|text\b|texted|texting|sms
     |whats\s?app|signal|fax|mobil|m[oó]vil|cell|handy|hotline|helpline|landline|voicemail|reach|contact|kontakt|erreich|anruf|ruf[et]?\b
     |rückruf|durchwahl|appel|joign|portable|ll[aá]m|marc[aeo]|celular|chiam|cellulare|ligu|ligar|telem|bel\b|bellen|dzwo|zadzwo
+    |customer\s(?:service|care|support)|kundenservice|kundendienst
     |телеф|тел\b|позвон|звон|моб|τηλ|电话|電話|手机|手機|携帯|联系|連絡|전화|휴대|هاتف|تليفون|جوال|טלפון|फ़ोन|फोन"""
 _OF_CARDS = r"""card(?!i)|visa\b|master\s?card|amex|american\sexpress|maestro|credit|debit|kreditkarte|karte|tarjeta|carte\b
     |carta\b|pay|paid|charge|cvv"""
@@ -54,5 +55,5 @@ def what_says(before: str, topic: str) -> Says:
     near = re.split(r"[\n!?]|\.\s(?=\S+\s\S)", before[-_REACH_CHARACTERS:])[-1]
     of_it, of_others, neutral = ([each.start() for each in pattern.finditer(near)] for pattern in _patterns(topic))
     if of_it or of_others:
-        return Says.YES if max(of_it, default=-1) > max(of_others, default=-1) else Says.NO
+        return Says.YES if max(of_it, default=-1) >= max(of_others, default=-1) else Says.NO
     return Says.MAYBE if neutral else Says.NOTHING

@@ -10,8 +10,10 @@ _NUMERIC = re.compile(
     r"(?P<lead>(?:[^\W\d_]+[.:]+)?[':]?)(?P<core>\(?\+?\(?\d[\d()./+-]*?)(?P<extension>x\d{1,6})?(?P<tail>[.:'-]*)"
 )
 _ONLY_JOINT = re.compile(r"[-/.]")
-# A list of numbers, not a number.
 _MOST_WORDS = 20
+# A longer row is a list of numbers, or a table's: none begins between two groups of one size.
+_LIST_WORDS = 12
+_FEWEST_DIGITS_ALONE = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ def find_rows(text: str) -> Iterator[Sequence[tuple[int, int]]]:
 def find_numbers(text: str, row: Sequence[tuple[int, int]], fewest: int, most: int) -> Iterator[Number]:
     """What in `row` has from `fewest` to `most` digits, longest first from each word on."""
     sizes = [sum(map(str.isdecimal, text[start:end])) for start, end in row]
-    for first in range(len(row)):
+    for first, size in enumerate(sizes):
+        if first and len(row) > _LIST_WORDS and size == sizes[first - 1] and size < _FEWEST_DIGITS_ALONE:
+            continue
         totals = list(takewhile(lambda total: total <= most, accumulate(sizes[first : first + _MOST_WORDS])))
         for last in range(first + len(totals) - 1, first - 1, -1):
             if totals[last - first] < fewest:

@@ -25,6 +25,8 @@ _DECIMAL = re.compile(r"(?<!\d)(?:\d{1,4}\.\d{3,}|\d+\.\d)(?!\d)")
 # 299 792 458 is as often a count; 12 - 34 a difference.
 _COUNT = re.compile(r"\d{1,3}(?:([ .])\d{3})(?:\1\d{3})*|[^-]* - [^-]*")
 _AREA_IN_BRACKETS = re.compile(r"\(\d{1,5}\)")
+# Numbers of areas that nobody has, as in examples: 0113 4960353.
+_AREA_AND_REST = re.compile(r"(?=(?:\D?\d){10,11}\Z)0[1-9]\d{1,4}(?: ?[ /-] ?)\d{4,8}")
 _EXTENSION = re.compile(r"x\d{1,6}(?!\w)")
 # What stands before sums, fractions, anchors and parameters.
 _SIGNS = frozenset("$€£¥#=/\\&*^~<>|")
@@ -78,14 +80,18 @@ def _is_something_else(number: Number, says: Says, *, follows_phone: bool) -> bo
         return True
     if "+" in text[2:] or _DATES.search(text) or _BOOKS.fullmatch(text):
         return True
-    return (says is not Says.YES and _DECIMAL.search(text) is not None) or len(set(number.digits)) < 3
+    if text.isdecimal() and text.endswith("000") and not text.startswith("0"):
+        return True  # "reached 10000000 people" counts something
+    is_decimal = says is not Says.YES and _DECIMAL.search(text) and not _NORTH_AMERICAN.fullmatch(text)
+    return bool(is_decimal) or len(set(number.digits)) < 3
 
 
 def _is_phone(number: Number, says: Says, regions: Sequence[str], *, is_after_sign: bool) -> bool:
     if "+" in number.text[:2]:
         return _has_country(number)
     if says is Says.NO:
-        return False
+        # "Order 555-0143" is none; a form that little else has is one, whatever was spoken of before.
+        return bool(_NORTH_AMERICAN.fullmatch(number.text) or _AREA_IN_BRACKETS.match(number.text))
     if says is Says.YES:
         return _is_called_one(number, regions)
     return not is_after_sign and _looks_like_one(number, says, regions)
@@ -113,14 +119,15 @@ def _looks_like_one(number: Number, says: Says, regions: Sequence[str]) -> bool:
     text, digits = number.text, number.digits
     if _NORTH_AMERICAN.fullmatch(text):
         return True
-    if digits.startswith(("00", "011")):
-        return len(digits) >= 11 and _has_country_after_zeros(digits)
+    if digits.startswith(("00", "011")) and len(digits) >= 11 and _has_country_after_zeros(digits):
+        return True
     if len(digits) < _FEWEST_ALONE or len(digits) > 15:
         return False
     has_area_in_brackets = _AREA_IN_BRACKETS.match(text) is not None
     if digits.startswith("0") or has_area_in_brackets:
         is_long = len(digits) >= 9 and len(number.groups) <= 4
-        return (has_area_in_brackets and is_long) or bool(_forms_at_home(digits, tuple(regions)))
+        is_formed = (has_area_in_brackets and is_long) or _AREA_AND_REST.fullmatch(text)
+        return bool(is_formed or _forms_at_home(digits, tuple(regions)))
     if says is Says.NOTHING and (len(digits) < _FEWEST_WITHOUT_ZERO or not number.is_whole or _COUNT.fullmatch(text)):
         return False
     return _is_written_at_home(number, regions, is_grouped=says is Says.NOTHING)
