@@ -3,7 +3,7 @@ import sys
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parley.moderation.pii import PiiKind, find_pii
@@ -135,6 +135,13 @@ def test_offsets_are_of_the_text(text: str) -> None:
 
     assert all(0 <= span.start < span.end <= len(text) for span in spans)
     assert list(spans) == sorted(spans, key=lambda span: span.start)
+
+
+@example("000 1234567")  # phonenumbers takes 00 for the way abroad, and knows no country 0
+@given(st.text("0123456789 -./()+:xA@", max_size=60))
+def test_any_mix_of_digits_and_marks_is_judged(number: str) -> None:
+    for before in ("", "call ", "the number is ", "card "):
+        find_pii(before + number, ALL)
 
 
 def test_the_slow_libraries_are_loaded_only_for_what_needs_them() -> None:

@@ -5,9 +5,9 @@ from enum import Enum
 from functools import cache
 
 # In the languages that most of our users write; a stem stands for its forms.
-_OF_PHONES = r"""phone|tele?ph|telef|t[eé]l[eé]ph|tele?[ck]om|tel\b|tél|call(?!e)|ring\b|dial|text\b|texted|texting|sms
-    |whats\s?app|signal|fax|mobil|m[oó]vil|cell|handy|hotline|helpline|landline|voicemail|reach|contact|kontakt|erreich|anruf|ruf[et]?\b
-    |rückruf|durchwahl|appel|joign|portable|ll[aá]m|marc[aeo]|celular|chiam|cellulare|ligu|ligar|telem|bel\b|bellen|dzwo|zadzwo
+_OF_PHONES = r"""phone|tele?ph|telef|t[eé]l[eé]ph|tele?[ck]om|tel\b(?!-)|tél|call(?:ing|\b(?!\s(?:stack|took)))|ring\b|dial|text\b
+    |texted|texting|sms|whats\s?app|fax|mobil|m[oó]vil|cell(?:s?\b|phone)|handy|hotline|helpline|landline|voicemail|reach(?!ed|es)|contact|kontakt|erreich
+    |anruf|ruf[et]?\b|rückruf|durchwahl|appel|joign|portable|ll[aá]m|marc(?:a|ar|ando|ez)\b|celular|chiam|cellulare|ligu|ligar|telem|bel\b|bellen|dzwo|zadzwo
     |customer\s(?:service|care|support)|kundenservice|kundendienst
     |телеф|тел\b|позвон|звон|моб|τηλ|电话|電話|手机|手機|携帯|联系|連絡|전화|휴대|هاتف|تليفون|جوال|טלפון|फ़ोन|फोन"""
 _OF_CARDS = r"""card(?!i)|visa\b|master\s?card|amex|american\sexpress|maestro|credit|debit|kreditkarte|karte|tarjeta|carte\b

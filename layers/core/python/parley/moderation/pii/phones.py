@@ -11,8 +11,9 @@ from parley.moderation.pii.stretch import Stretch
 
 # E.164 has 15 at most, and 7 are the fewest that no area code explains; 00 or 011 may stand before.
 _FEWEST, _MOST = 7, 18
-# Without a word that says what it is; and without the 0 that stands before an area's code.
-_FEWEST_ALONE, _FEWEST_WITHOUT_ZERO = 8, 9
+# Without a word that says what it is, and with one that says at least that it is a number.
+_FEWEST_ALONE, _FEWEST_AS_NUMBER = 9, 8
+_MOST_GROUPS_ALONE = 5  # and one less where more digits follow
 # North America's plan, as it is written: (202) 555-0143, 202.555.0143, 1-202-555-0143.
 _NORTH_AMERICAN = re.compile(
     r"(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d([ .-]))[2-9]\d\d[ .-]\d{4}|(?:\+?1[ .-]?)?\([2-9]\d\d\)[2-9]\d\d-?\d{4}"
@@ -24,9 +25,10 @@ _BOOKS = re.compile(r"97[89]-?\d{1,5}-?\d{1,7}-?\d{1,7}-?\d|\d{1,5}-\d{1,7}-\d{1
 _DECIMAL = re.compile(r"(?<!\d)(?:\d{1,4}\.\d{3,}|\d+\.\d)(?!\d)")
 # 299 792 458 is as often a count; 12 - 34 a difference.
 _COUNT = re.compile(r"\d{1,3}(?:([ .])\d{3})(?:\1\d{3})*|[^-]* - [^-]*")
-_AREA_IN_BRACKETS = re.compile(r"\(\d{1,5}\)")
+_AREA_IN_BRACKETS = re.compile(r"\(\d{2,5}\)")
 # Numbers of areas that nobody has, as in examples: 0113 4960353.
 _AREA_AND_REST = re.compile(r"(?=(?:\D?\d){10,11}\Z)0[1-9]\d{1,4}(?: ?[ /-] ?)\d{4,8}")
+_FRACTION = re.compile(r"\d\.\d+")
 _EXTENSION = re.compile(r"x\d{1,6}(?!\w)")
 # What stands before sums, fractions, anchors and parameters.
 _SIGNS = frozenset("$€£¥#=/\\&*^~<>|")
@@ -83,7 +85,7 @@ def _is_something_else(number: Number, says: Says, *, follows_phone: bool) -> bo
     if text.isdecimal() and text.endswith("000") and not text.startswith("0"):
         return True  # "reached 10000000 people" counts something
     is_decimal = says is not Says.YES and _DECIMAL.search(text) and not _NORTH_AMERICAN.fullmatch(text)
-    return bool(is_decimal) or len(set(number.digits)) < 3
+    return bool(is_decimal or _FRACTION.fullmatch(text)) or len(set(number.digits)) < 3
 
 
 def _is_phone(number: Number, says: Says, regions: Sequence[str], *, is_after_sign: bool) -> bool:
@@ -105,7 +107,7 @@ def _has_country(number: Number) -> bool:
         parsed = phonenumbers.parse("+" + _key(number).lstrip("+"))
     except phonenumbers.NumberParseException:
         return False
-    return phonenumbers.is_possible_number(parsed) or _FEWEST_ALONE <= len(number.digits) <= 15
+    return phonenumbers.is_possible_number(parsed) or _FEWEST_AS_NUMBER <= len(number.digits) <= 15
 
 
 def _is_called_one(number: Number, regions: Sequence[str]) -> bool:
@@ -121,14 +123,16 @@ def _looks_like_one(number: Number, says: Says, regions: Sequence[str]) -> bool:
         return True
     if digits.startswith(("00", "011")) and len(digits) >= 11 and _has_country_after_zeros(digits):
         return True
-    if len(digits) < _FEWEST_ALONE or len(digits) > 15:
+    if not (_FEWEST_ALONE if says is Says.NOTHING else _FEWEST_AS_NUMBER) <= len(digits) <= 15:
+        return False
+    if says is not Says.YES and len(number.groups) > _MOST_GROUPS_ALONE - (not number.is_whole):
         return False
     has_area_in_brackets = _AREA_IN_BRACKETS.match(text) is not None
     if digits.startswith("0") or has_area_in_brackets:
         is_long = len(digits) >= 9 and len(number.groups) <= 4
         is_formed = (has_area_in_brackets and is_long) or _AREA_AND_REST.fullmatch(text)
         return bool(is_formed or _forms_at_home(digits, tuple(regions)))
-    if says is Says.NOTHING and (len(digits) < _FEWEST_WITHOUT_ZERO or not number.is_whole or _COUNT.fullmatch(text)):
+    if says is Says.NOTHING and (not number.is_whole or _COUNT.fullmatch(text)):
         return False
     return _is_written_at_home(number, regions, is_grouped=says is Says.NOTHING)
 
@@ -162,7 +166,10 @@ def _forms_at_home(digits: str, regions: tuple[str, ...]) -> Sequence[str]:
     for region in regions:
         if not _may_be_of(region, digits):
             continue
-        parsed = phonenumbers.parse(digits, region)
+        try:
+            parsed = phonenumbers.parse(digits, region)
+        except phonenumbers.NumberParseException:
+            continue
         if phonenumbers.is_valid_number_for_region(parsed, region):
             forms.append(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL))
     return forms
