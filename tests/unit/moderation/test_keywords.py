@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001 - look-alikes are what this is about
 
+import re
 from functools import cache
 from pathlib import Path
 from time import process_time
@@ -222,13 +223,18 @@ def test_there_are_enough_innocent_texts() -> None:
     assert len(set(INNOCENT)) >= 150
 
 
-vocabulary = sorted(
-    {word for line in INNOCENT for word in line.split()} - {"kill", "Kill", "shoot", "yourself", "you", "him", "die"}
-)
+@cache
+def innocent_words() -> list[str]:
+    """Those of the innocent texts that no entry has: by chance the others may come to stand as an entry has them."""
+    listed = {word for words in lists()._vocabulary.values() for word in words}
+    words = {word for line in INNOCENT for word in line.split() if len(word) > 4}
+    return sorted(word for word in words if not listed.intersection(re.split(r"[^a-z]+", word.casefold())))
 
 
-@given(st.lists(st.sampled_from([word for word in vocabulary if len(word) > 4]), max_size=40))
-def test_innocent_words_in_any_order_are_left_alone(chosen: list[str]) -> None:
+@given(st.data())
+def test_innocent_words_in_any_order_are_left_alone(data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(innocent_words()), max_size=40))
+
     assert found(lists(), " ".join(chosen)) == []
 
 
