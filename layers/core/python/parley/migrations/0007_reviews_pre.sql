@@ -1,0 +1,199 @@
+-- Reviews: what moderation flagged, for people to look at; and verdicts on what an answer says.
+
+-- What a person should look at: an item that moderation flagged, blocked or withheld. The item itself, its verdict and what was
+-- withheld go when their user deletes them; who decided what about it stays.
+CREATE TABLE reviews (
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    review_id uuid NOT NULL,
+    item_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    response_id uuid NOT NULL,
+    side text NOT NULL CHECK (side IN ('input', 'output')),
+    -- What the policy wanted; in a dry run it was not done.
+    action text NOT NULL CHECK (action IN ('review', 'block')),
+    is_enforced boolean NOT NULL,
+    -- Flagged only because no classifier answered in time.
+    is_unjudged boolean NOT NULL,
+    categories text[] NOT NULL,
+    score real NOT NULL,
+    -- The part of the conversation that a reviewer may see, both inclusive: the policy of the day it was flagged.
+    from_sequence bigint NOT NULL,
+    to_sequence bigint NOT NULL,
+    state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'approved', 'upheld', 'escalated')),
+    appealed_at timestamptz,
+    appeal_note text CHECK (length(appeal_note) <= 1000),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    decided_at timestamptz,
+    PRIMARY KEY (user_id, review_id),
+    UNIQUE (user_id, item_id),
+    CHECK ((state IN ('approved', 'upheld')) = (decided_at IS NOT NULL))
+);
+
+CREATE INDEX reviews_queue ON reviews (state, created_at, review_id);
+CREATE INDEX reviews_decided ON reviews (decided_at, review_id) WHERE decided_at IS NOT NULL;
+CREATE INDEX reviews_by_conversation ON reviews (user_id, conversation_id);
+
+-- What was done with a review, by whom: rows are added, never changed.
+CREATE TABLE review_events (
+    user_id uuid NOT NULL,
+    review_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    actor_id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('viewed', 'approved', 'upheld', 'escalated', 'appealed')),
+    note text CHECK (length(note) <= 2000),
+    PRIMARY KEY (user_id, review_id, event_id),
+    FOREIGN KEY (user_id, review_id) REFERENCES reviews ON DELETE CASCADE
+);
+
+-- What an answer said that was taken back; nobody but a reviewer reads it.
+CREATE TABLE withheld_texts (
+    user_id uuid NOT NULL,
+    item_id uuid NOT NULL,
+    text text NOT NULL,
+    PRIMARY KEY (user_id, item_id),
+    FOREIGN KEY (user_id, item_id) REFERENCES items ON DELETE CASCADE
+);
+
+ALTER TABLE reviews ENABLE ROW LEVEL SECURITY;
+ALTER TABLE reviews FORCE ROW LEVEL SECURITY;
+ALTER TABLE review_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE review_events FORCE ROW LEVEL SECURITY;
+ALTER TABLE withheld_texts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE withheld_texts FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY own_rows ON reviews FOR SELECT TO parley_app USING (user_id = acting_user_id());
+CREATE POLICY flagged ON reviews FOR INSERT TO parley_app WITH CHECK (user_id = acting_user_id() AND state = 'open');
+-- Once, and what was upheld is looked at again.
+CREATE POLICY appeal ON reviews FOR UPDATE TO parley_app
+USING (user_id = acting_user_id() AND appealed_at IS NULL AND action = 'block')
+WITH CHECK (user_id = acting_user_id() AND appealed_at IS NOT NULL AND state IN ('open', 'escalated'));
+CREATE POLICY own_appeals ON review_events FOR INSERT TO parley_app
+WITH CHECK (user_id = acting_user_id() AND actor_id = user_id AND kind = 'appealed');
+CREATE POLICY withhold ON withheld_texts FOR INSERT TO parley_app WITH CHECK (user_id = acting_user_id());
+
+CREATE POLICY queue ON reviews TO parley_review USING (true) WITH CHECK (true);
+CREATE POLICY trail ON review_events FOR SELECT TO parley_review USING (true);
+CREATE POLICY trail_grows ON review_events FOR INSERT TO parley_review WITH CHECK (true);
+CREATE POLICY withheld ON withheld_texts FOR SELECT TO parley_review USING (true);
+CREATE POLICY reviewed_part ON items FOR SELECT TO parley_review USING (
+    EXISTS (
+        SELECT 1
+        FROM reviews
+        WHERE reviews.user_id = items.user_id AND reviews.conversation_id = items.conversation_id
+            AND items.sequence >= reviews.from_sequence AND items.sequence <= reviews.to_sequence
+    )
+);
+CREATE POLICY reviewed_item ON items FOR UPDATE TO parley_review USING (
+    EXISTS (
+        SELECT 1 FROM reviews
+        WHERE reviews.user_id = items.user_id AND reviews.item_id = items.item_id
+    )
+) WITH CHECK (
+    EXISTS (
+        SELECT 1 FROM reviews
+        WHERE reviews.user_id = items.user_id AND reviews.item_id = items.item_id
+    )
+);
+
+GRANT INSERT ON reviews TO parley_app;
+GRANT SELECT (
+    user_id, review_id, item_id, conversation_id, state, side, action, is_enforced, appealed_at, created_at, decided_at
+),
+UPDATE (state, appealed_at, appeal_note, decided_at) ON reviews TO parley_app;
+GRANT INSERT ON review_events, withheld_texts TO parley_app;
+GRANT SELECT, UPDATE (state, decided_at) ON reviews TO parley_review;
+GRANT SELECT, INSERT ON review_events TO parley_review;
+GRANT SELECT ON withheld_texts TO parley_review;
+GRANT SELECT (
+    user_id, item_id, conversation_id, sequence, response_id, type, role, status, content, created_at, verdict, is_blocked
+),
+UPDATE (content, is_blocked) ON items TO parley_review;
+
+-- The code before this one names no verdict of an item it adds, and no review.
+CREATE OR REPLACE FUNCTION settle_turn(
+    owner_id uuid, turn_id uuid, held_lease integer, outcome json, receipt jsonb, new_items json
+) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    item_count integer := json_array_length(new_items);
+    in_conversation uuid;
+    first_sequence bigint;
+BEGIN
+    PERFORM set_config('parley.user_id', owner_id::text, true);
+    UPDATE responses
+    SET status = outcome ->> 'status',
+        finish_reason = outcome ->> 'finish_reason',
+        error_code = outcome ->> 'error_code',
+        prompt_tokens = (outcome ->> 'prompt_tokens')::integer,
+        cached_tokens = (outcome ->> 'cached_tokens')::integer,
+        completion_tokens = (outcome ->> 'completion_tokens')::integer,
+        cost_usd_micros = (outcome ->> 'cost_usd_micros')::bigint,
+        -- Another one than was asked may have answered.
+        model = COALESCE(outcome ->> 'model', model),
+        settled_at = now(),
+        receipt = settle_turn.receipt,
+        checkpoint = NULL,
+        job = NULL,
+        -- A turn that failed said nothing: the same request may be tried again under its key.
+        idempotency_key = CASE WHEN outcome ->> 'status' <> 'failed' THEN idempotency_key END
+    WHERE user_id = owner_id AND response_id = turn_id AND lease_epoch = held_lease AND status IN ('queued', 'in_progress')
+    RETURNING conversation_id INTO in_conversation;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE conversations
+    SET next_sequence = next_sequence + item_count, updated_at = now()
+    WHERE user_id = owner_id AND conversation_id = in_conversation
+    RETURNING next_sequence - item_count INTO first_sequence;
+    -- The sweeper, which judges nothing, may not touch what was said.
+    IF json_typeof(outcome -> 'verdicts') = 'array' THEN
+        UPDATE items SET verdict = judged.verdict, is_blocked = judged.is_blocked
+        FROM json_to_recordset(outcome -> 'verdicts') AS judged (item_id uuid, verdict jsonb, is_blocked boolean)
+        WHERE items.user_id = owner_id AND items.item_id = judged.item_id AND items.conversation_id = in_conversation;
+    END IF;
+    INSERT INTO items
+        (user_id, item_id, conversation_id, sequence, response_id, type, role, status, content, token_count, tokenizer,
+         verdict, is_blocked)
+    SELECT
+        owner_id, item.item_id, in_conversation, first_sequence + item.position - 1, turn_id, item.type, item.role,
+        item.status, item.content, item.token_count, CASE WHEN item.token_count IS NOT NULL THEN COALESCE(outcome ->> 'tokenizer', outcome ->> 'model') END,
+        item.verdict, COALESCE(item.is_blocked, false)
+    FROM json_to_recordset(new_items) AS item
+        (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer,
+         verdict jsonb, is_blocked boolean);
+    IF json_typeof(outcome -> 'reviews') = 'array' THEN
+        INSERT INTO reviews
+            (user_id, review_id, item_id, conversation_id, response_id, side, action, is_enforced, is_unjudged, categories,
+             score, from_sequence, to_sequence)
+        SELECT
+            owner_id, flagged.review_id, flagged.item_id, in_conversation, turn_id, flagged.side, flagged.action,
+            flagged.is_enforced, flagged.is_unjudged, ARRAY(SELECT json_array_elements_text(flagged.categories)),
+            flagged.score, items.sequence - flagged.context_items, items.sequence + flagged.context_items
+        FROM json_to_recordset(outcome -> 'reviews') AS flagged
+            (review_id uuid, item_id uuid, side text, action text, is_enforced boolean, is_unjudged boolean,
+             categories json, score real, context_items integer)
+        JOIN items ON items.user_id = owner_id AND items.item_id = flagged.item_id
+            AND items.conversation_id = in_conversation
+        -- An item that was approved may be judged once more in a later prompt.
+        ON CONFLICT (user_id, item_id) DO NOTHING;
+        INSERT INTO withheld_texts (user_id, item_id, text)
+        SELECT owner_id, flagged.item_id, flagged.withheld
+        FROM json_to_recordset(outcome -> 'reviews') AS flagged (item_id uuid, withheld text)
+        WHERE flagged.withheld IS NOT NULL;
+    END IF;
+    RETURN true;
+END
+$$;
+
+-- On RDS the moderation function signs in with a token, as the others do.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_iam') THEN
+        ALTER ROLE parley_review LOGIN;
+        GRANT rds_iam TO parley_review;
+    END IF;
+END
+$$;
