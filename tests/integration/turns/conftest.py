@@ -17,9 +17,10 @@ from parley.kit.postgres import open_pool
 from parley.kit.valkey import open_valkey
 from parley.models.pools import PoolStates
 from parley.settings import EngineSettings
+from parley.turns.checkpoints import checkpoints_in
 from parley.turns.log import ResponseLog, open_response_log
 from parley.turns.model import ChatTurn, TurnInput
-from parley.turns.service import TurnParts, Turns, checkpoints_in, open_turns
+from parley.turns.service import TurnParts, Turns, open_turns
 from parley.turns.turn import Turn
 from parley.wiring.models import open_models
 from tests.doubles.engine import StandInEngine, running_stand_in

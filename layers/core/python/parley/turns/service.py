@@ -20,17 +20,12 @@ from parley.errors import (
     StorageUnavailable,
 )
 from parley.ids import ResponseId, UserId, new_uuid
-from parley.kit.postgres import Pool, transaction, transaction_for_all
+from parley.kit.postgres import transaction
 from parley.kit.telemetry import count_metric, describe_error
 from parley.turns.admission import Admission, no_room
 from parley.turns.answer import Answer, taken_apart
 from parley.turns.follow import Followers, lost, open_followers
-from parley.turns.log import (
-    Checkpoint,
-    Claim,
-    LogCopy,
-    SaveCheckpoints,
-)
+from parley.turns.log import Claim, LogCopy
 from parley.turns.log_batch import FLUSH_EVERY_S
 from parley.turns.model import (
     ChatTurn,
@@ -53,7 +48,7 @@ from parley.turns.store.responses import (
     list_input_items,
     read_output,
 )
-from parley.turns.store.unsettled import save_checkpoints, take_turn
+from parley.turns.store.unsettled import take_turn
 from parley.turns.turn import Run, StageClock, Turn
 from parley.turns.work import TurnParts, Worker, engine_request, key_hash
 
@@ -400,13 +395,3 @@ async def open_turns(parts: TurnParts) -> AsyncGenerator[Turns]:
         finally:
             with anyio.CancelScope(shield=True):
                 await turns.stop_all(StopReason.SHUTDOWN)
-
-
-def checkpoints_in(pool: Pool) -> SaveCheckpoints:
-    """Where the log of a process puts the text of its turns while Valkey is away."""
-
-    async def save(rows: Sequence[Checkpoint]) -> None:
-        async with transaction_for_all(pool) as connection:
-            await save_checkpoints(connection, rows)
-
-    return save

@@ -9,8 +9,9 @@ from aws_lambda_powertools import Logger
 from parley.models.pools import PoolStates
 from parley.models.service import Catalogue
 from parley.settings import ChatSettings
+from parley.turns.checkpoints import checkpoints_in
 from parley.turns.log import open_response_log
-from parley.turns.service import TurnParts, Turns, checkpoints_in, open_turns
+from parley.turns.service import TurnParts, Turns, open_turns
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
 from parley.wiring.models import open_models

@@ -9,9 +9,10 @@ from aws_lambda_powertools import Logger
 from parley.kit.postgres import Pool
 from parley.models.pools import PoolStates
 from parley.settings import JobsSettings
+from parley.turns.checkpoints import checkpoints_in
 from parley.turns.log import ResponseLog, open_response_log
 from parley.turns.queue import JobQueue
-from parley.turns.service import TurnParts, Turns, checkpoints_in, open_turns
+from parley.turns.service import TurnParts, Turns, open_turns
 from parley.turns.sweep import Sweeper
 from parley.turns.titles import Titles
 from parley.wiring.cache import open_cache
