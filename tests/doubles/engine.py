@@ -1,11 +1,13 @@
 """An engine that does what the last message tells it: `words 5`, `words 5 every 0.1`, `cut 3`, `stall 3`, `status 500`, …
 
-It speaks the protocol as llama.cpp and vLLM do (tests/integration/chat/test_engine_contract.py runs against both).
+`order_to_say` and `order_of_deltas` make it say anything, though the message holds not a word of it. It speaks the protocol as llama.cpp and vLLM do (tests/integration/chat/test_engine_contract.py runs against both).
 """
 
 import asyncio
+import base64
 import json
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,7 +62,7 @@ class StandInEngine:
         self.requests.append(body)
         self.headers.append(request.headers)
         verb, *rest = str(body["messages"][-1].get("content")).split()
-        number = float(rest[0]) if rest else 3
+        number = float(rest[0]) if rest and verb != "deltas" else 3
         if verb == "status":
             error = {"error": {"message": "as you wish", "type": "server_error", "code": int(number)}}
             return web.json_response(error, status=int(number), headers={"retry-after": "7"})
@@ -75,12 +77,22 @@ class StandInEngine:
         return response
 
     async def _stream(self, response: web.StreamResponse, verb: str, count: int, rest: list[str], body: Any) -> None:
-        pause_s = float(rest[2]) if "every" in rest else 0
+        pause_s = float(rest[rest.index("every") + 1]) if "every" in rest else 0
         await response.write(_event({"role": "assistant", "content": None}))
         if verb == "tool":
             for piece in _tool_pieces():
                 await response.write(_event({"tool_calls": [piece]}))
             await self._finish(response, "tool_calls", count, body)
+            return
+        if verb == "deltas":
+            deltas = json.loads(base64.b64decode(rest[0]))
+            for delta in deltas:
+                logprobs = delta.pop("logprobs", None)
+                await response.write(_event(delta, logprobs=logprobs))
+                await asyncio.sleep(pause_s)
+            if "stall" in rest:
+                await asyncio.sleep(3600)
+            await self._finish(response, "stop", len(deltas), body)
             return
         for index in range(count):
             await response.write(_event({"content": f"w{index} "}))
@@ -115,8 +127,20 @@ def count_tokens(text: str) -> int:
     return len(text.split())
 
 
-def _event(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+def order_of_deltas(deltas: Sequence[Mapping[str, Any]], *, every_s: float = 0, stalls: bool = False) -> str:
+    """The message that makes the engine send these; `logprobs` among the fields of one stand beside it, as OpenAI has them."""
+    coded = base64.b64encode(json.dumps(deltas).encode()).decode()
+    return f"deltas {coded} every {every_s}{' stall' if stalls else ''}"
+
+
+def order_to_say(text: str, *, every_s: float = 0, stalls: bool = False) -> str:
+    """The message that makes the engine say `text`, a word at a time; with `stalls` it then neither goes on nor ends."""
+    pieces = re.findall(r"\S+\s*|\s+", text)
+    return order_of_deltas([{"content": piece} for piece in pieces], every_s=every_s, stalls=stalls)
+
+
+def _event(delta: dict[str, Any], finish_reason: str | None = None, logprobs: Any = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
     return _data({"object": "chat.completion.chunk", "choices": [choice]})
 
 
