@@ -1,6 +1,7 @@
 """An engine that does what the last message tells it: `words 5`, `words 5 every 0.1`, `cut 3`, `stall 3`, `status 500`, …
 
-`order_to_say` and `order_of_deltas` make it say anything, though the message holds not a word of it. It speaks the protocol as llama.cpp and vLLM do (tests/integration/chat/test_engine_contract.py runs against both).
+`order_to_say` and `order_of_deltas` make it say anything, though the message holds not a word of it. It speaks
+the protocol as llama.cpp and vLLM do (tests/integration/chat/test_engine_contract.py runs against both).
 """
 
 import asyncio
