@@ -141,20 +141,32 @@ class EngineSettings(AwsSettings):
         return engine_url
 
 
-class TurnSettings(Settings):
+class PolicySettings(Settings):
+    """What is done about what moderation finds; without the file, what `Policy` says."""
+
+    moderation_file: Path | None = None
+
+
+class TurnSettings(PolicySettings, AwsSettings):
     """`turn_deadline_s` must stay under the function's timeout less 10 s, so that a turn settles before it is frozen.
 
     `response_log_kept_s` is how long a stream can be read again from its beginning after its end. `titles` says what names a
     conversation: the engine, asked once after the first turn, or the first line of what the user said. The small model of a
     laptop makes no titles (it answers the conversation instead, for 1 to 2 s of the engine's one thread): first_line there.
+
+    `moderation_function` is the ARN, with its alias, of the function that has the classifier; without it the keywords judge
+    alone, unless the process has a classifier of its own.
     """
 
     turn_deadline_s: float = Field(default=600, gt=0)
     response_log_kept_s: float = Field(default=3600, gt=0)
     message_limit_bytes: int = Field(default=256 * 1024, ge=1)
     titles: Literal["engine", "first_line"] = "engine"
-    # What is done about what moderation finds; without it, what `Policy` says.
-    moderation_file: Path | None = None
+    moderation_function: str | None = None
+
+    @property
+    def uses_role(self) -> bool:
+        return self.moderation_function is not None or super().uses_role
 
 
 class QueueSettings(ValkeySettings):
@@ -210,6 +222,17 @@ class JobsSettings(DatabaseSettings, EngineSettings, TurnSettings, QueueSettings
 
 class AccountsSettings(DatabaseSettings):
     """The accounts function."""
+
+
+class ModerationSettings(DatabaseSettings, PolicySettings):
+    """The moderation function. It connects as `parley_review`, which sees what is under review and nothing else.
+
+    `classifier_folder` is one that `layers.ml.encoder` makes; without it texts cannot be judged, and reviews still can.
+    `text_limit_bytes` is for all texts of a request together.
+    """
+
+    classifier_folder: Path | None = None
+    text_limit_bytes: int = Field(default=1024 * 1024, ge=1)
 
 
 class AuthorizerSettings(DatabaseSettings):

@@ -8,14 +8,15 @@ from aws_lambda_powertools import Logger
 
 from parley.models.pools import PoolStates
 from parley.models.service import Catalogue
+from parley.moderation.classifier import Classifier
 from parley.settings import ChatSettings
 from parley.turns.checkpoints import checkpoints_in
 from parley.turns.log import open_response_log
 from parley.turns.service import TurnParts, Turns, open_turns
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
+from parley.wiring.judging import open_judging
 from parley.wiring.models import open_models
-from parley.wiring.moderation import load_moderation
 from parley.wiring.queue import open_queue
 
 
@@ -29,7 +30,9 @@ class Chat:
 
 
 @asynccontextmanager
-async def open_chat(settings: ChatSettings, logger: Logger) -> AsyncGenerator[Chat]:
+async def open_chat(
+    settings: ChatSettings, logger: Logger, classifier: Classifier | None = None
+) -> AsyncGenerator[Chat]:
     """Opens without asking any of them: a part that is away is found, and named, by the request that needs it."""
     async with (
         open_database(settings) as pool,
@@ -37,6 +40,7 @@ async def open_chat(settings: ChatSettings, logger: Logger) -> AsyncGenerator[Ch
         open_response_log(valkey, logger, settings.response_log_kept_s, checkpoints_in(pool)) as log,
         open_queue(settings) as queue,
         open_models(settings) as models,
+        open_judging(settings, classifier) as moderation,
     ):
         parts = TurnParts(
             pool,
@@ -48,7 +52,7 @@ async def open_chat(settings: ChatSettings, logger: Logger) -> AsyncGenerator[Ch
             logger,
             deadline_s=settings.turn_deadline_s,
             makes_titles=settings.titles == "engine",
-            moderation=load_moderation(settings),
+            moderation=moderation,
         )
         async with open_turns(parts) as turns:
             yield Chat(models.catalogue, turns, settings.message_limit_bytes)

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 
 from parley.kit.postgres import Pool
 from parley.models.pools import PoolStates
+from parley.moderation.classifier import Classifier
 from parley.settings import JobsSettings
 from parley.turns.checkpoints import checkpoints_in
 from parley.turns.log import ResponseLog, open_response_log
@@ -17,8 +18,8 @@ from parley.turns.sweep import Sweeper
 from parley.turns.titles import Titles
 from parley.wiring.cache import open_cache
 from parley.wiring.database import open_database
+from parley.wiring.judging import open_judging
 from parley.wiring.models import open_models
-from parley.wiring.moderation import load_moderation
 from parley.wiring.queue import open_queue
 
 
@@ -39,7 +40,9 @@ class Jobs:
 
 
 @asynccontextmanager
-async def open_jobs(settings: JobsSettings, logger: Logger) -> AsyncGenerator[Jobs]:
+async def open_jobs(
+    settings: JobsSettings, logger: Logger, classifier: Classifier | None = None
+) -> AsyncGenerator[Jobs]:
     async with (
         open_database(settings) as pool,
         open_database(settings, settings.app_database_url) as app_pool,
@@ -47,6 +50,7 @@ async def open_jobs(settings: JobsSettings, logger: Logger) -> AsyncGenerator[Jo
         open_response_log(valkey, logger, settings.response_log_kept_s, checkpoints_in(app_pool)) as log,
         open_queue(settings) as queue,
         open_models(settings) as models,
+        open_judging(settings, classifier) as moderation,
     ):
         parts = TurnParts(
             app_pool,
@@ -58,7 +62,7 @@ async def open_jobs(settings: JobsSettings, logger: Logger) -> AsyncGenerator[Jo
             logger,
             deadline_s=settings.turn_deadline_s,
             makes_titles=settings.titles == "engine",
-            moderation=load_moderation(settings),
+            moderation=moderation,
         )
         async with open_turns(parts) as turns:
             yield Jobs(pool, log, queue, logger, turns, Titles(app_pool, models.catalogue, models.engines, logger))

@@ -1,13 +1,41 @@
-"""Moderation of turns: the keywords, by the policy of the stage."""
+"""The parts of the moderation function. Of the deployed code nothing else imports the classifier's runtime."""
 
-from parley.moderation.keywords import load_keywords
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+
+from parley.kit.postgres import Pool
+from parley.moderation.classifier import Classifier
+from parley.moderation.keywords import KeywordMatcher, load_keywords
+from parley.moderation.onnx.classifier import open_classifier
 from parley.moderation.policy import Policy
-from parley.moderation.policy_file import load_policy
-from parley.moderation.service import Moderation
-from parley.settings import TurnSettings
+from parley.settings import ModerationSettings
+from parley.wiring.database import open_database
+from parley.wiring.judging import policy_of
 
 
-def load_moderation(settings: TurnSettings) -> Moderation:
-    """Raises: SettingsError for a wrong policy, so that no function starts with another than its stage wants."""
-    policy = load_policy(settings.moderation_file) if settings.moderation_file else Policy()
-    return Moderation(policy, load_keywords(), classifier=None)
+@dataclass(frozen=True, slots=True)
+class ModerationParts:
+    """The moderation function's parts. Without a `classifier` only reviews are served. `text_limit_bytes` is of a request."""
+
+    pool: Pool
+    policy: Policy
+    keywords: KeywordMatcher
+    classifier: Classifier | None
+    text_limit_bytes: int
+
+
+@asynccontextmanager
+async def open_moderation(
+    settings: ModerationSettings, classifier: Classifier | None = None
+) -> AsyncGenerator[ModerationParts]:
+    """With `classifier`, which its owner closes, or one of its own out of the folder that the settings name.
+
+    Raises: SettingsError for a wrong policy or folder.
+    """
+    policy, keywords = policy_of(settings), load_keywords()
+    folder = settings.classifier_folder
+    own = open_classifier(folder) if classifier is None and folder is not None else nullcontext(classifier)
+    with own as scores:
+        async with open_database(settings) as pool:
+            yield ModerationParts(pool, policy, keywords, scores, settings.text_limit_bytes)

@@ -1,0 +1,108 @@
+"""The classifier of the moderation function, asked by Lambda's own API: no HTTP function of ours stands between. No boto3.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from parley.errors import ModerationUnavailable
+from parley.kit.aws import Aws, note_action
+from parley.moderation.model import Category, Scores
+
+# Lambda takes 6 MB, and counts more than the text.
+PAYLOAD_LIMIT_BYTES = 5_000_000
+# The deadline is the caller's, and shorter; this ends what somebody asks without one.
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=1)
+_MESSAGE = "The moderation does not answer just now. Try again in a moment."
+
+
+class InvokeError(Exception):
+    """What Lambda said instead of an answer, such as `TooManyRequestsException`; it never quotes what was asked."""
+
+
+class RemoteClassifier:
+    """A `Classifier`. `version` is that of the last answer: the function may be deployed anew while this process lives."""
+
+    def __init__(self, aws: Aws, function: str, kept: aiohttp.ClientSession, fresh: aiohttp.ClientSession) -> None:
+        """`kept` reuses connections, `fresh` makes one for each request."""
+        self.version = "not asked yet"
+        self._aws = aws
+        # To the letter, as it is signed: yarl would write the colons of an ARN as they are.
+        base = aws.endpoint_url or f"https://lambda.{aws.region}.amazonaws.com"
+        self._url = URL(f"{base}/2015-03-31/functions/{quote(function, safe='')}/invocations", encoded=True)
+        self._kept = kept
+        self._fresh = fresh
+
+    async def classify(self, texts: Sequence[str]) -> Sequence[Scores]:
+        """Scores of all 13 categories for each text. Raises: ModerationUnavailable."""
+        note_action("lambda:InvokeFunction")
+        # Half a surrogate pair is no text, and no JSON either; the classifier reads it so, too.
+        body = orjson.dumps({"texts": [text.encode("utf-8", "replace").decode() for text in texts]})
+        if len(body) > PAYLOAD_LIMIT_BYTES:
+            raise ModerationUnavailable("This is more text than can be moderated at once.")
+        try:
+            version, scores = _read(await self._invoke(body), len(texts))
+        except (aiohttp.ClientError, TimeoutError, InvokeError) as error:
+            raise ModerationUnavailable(_MESSAGE, retry_after_s=2) from error
+        self.version = version
+        return scores
+
+    async def _invoke(self, body: bytes) -> bytes:
+        """What the function answered. Raises: InvokeError, ClientError, TimeoutError."""
+        try:
+            return await self._post(self._kept, body)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # A kept connection may have died while this function was frozen. Scoring twice does no harm.
+            return await self._post(self._fresh, body)
+
+    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> bytes:
+        headers = {"Content-Type": "application/json", "X-Amz-Invocation-Type": "RequestResponse"}
+        signed = self._aws.signer("lambda").sign_headers("POST", str(self._url), headers, body, self._aws.clock())
+        async with session.post(self._url, data=body, headers=signed, allow_redirects=False) as response:
+            answer = await response.read()
+            if response.status != 200:
+                raise InvokeError(response.headers.get("x-amzn-errortype", f"HTTP {response.status}"))
+            if "x-amz-function-error" in response.headers:  # its status is 200
+                raise InvokeError("the function failed")
+            return answer
+
+
+@asynccontextmanager
+async def open_remote_classifier(aws: Aws, function: str) -> AsyncGenerator[RemoteClassifier]:
+    """The classifier behind the ARN `function`. Opens without asking it."""
+    async with (
+        aiohttp.ClientSession(timeout=_TIMEOUT) as kept,
+        aiohttp.ClientSession(timeout=_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True)) as fresh,
+    ):
+        yield RemoteClassifier(aws, function, kept, fresh)
+
+
+def _read(answer: bytes, count: int) -> tuple[str, Sequence[Scores]]:
+    """Version and scores of `count` texts. Raises: InvokeError for anything else."""
+    try:
+        document = orjson.loads(answer)
+        scores = [{category: _score(each[category]) for category in Category} for each in document["scores"]]
+        version = document["version"]
+    except (ValueError, KeyError, TypeError):
+        raise InvokeError("the answer cannot be read") from None
+    if len(scores) != count or not isinstance(version, str):
+        raise InvokeError("the answer is to another question")
+    return version, scores
+
+
+def _score(value: Any) -> float:
+    """Raises: TypeError, ValueError."""
+    score = float(value)
+    if not (math.isfinite(score) and 0 <= score <= 1):
+        raise ValueError
+    return score
