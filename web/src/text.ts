@@ -163,7 +163,7 @@ export const text = {
   outcome: {
     stopped: "You stopped this answer.",
     length: "The answer reached the longest length or time allowed.",
-    blocked: "This answer was withheld by the safety rules. Asking in other words may help.",
+    filtered: "This answer was withheld by the safety rules. Asking in other words may help.",
     incomplete: "The answer was cut off before its end.",
     incompleteEmpty: "The answer was cut off before its first word.",
     failed: "Something went wrong while this answer was being written.",
@@ -173,6 +173,31 @@ export const text = {
     /** What the model is asked then, in the reader's name. */
     continueAnswer: "Continue exactly where you stopped.",
     editMessage: "Edit message",
+  },
+
+  /** What was blocked, and what comes of it. */
+  moderation: {
+    message: {
+      blocked: "This message was not answered: it goes against the safety rules.",
+      waiting: "This message was not answered. A person will look at it.",
+      upheld: "This message was not answered. A reviewer agreed with the block.",
+      approved: "A reviewer found this message fine: send it again.",
+    },
+    answer: {
+      blocked: "This answer was taken back: it goes against the safety rules.",
+      waiting: "This answer was taken back. A person will look at it.",
+      upheld: "This answer was taken back. A reviewer agreed with that.",
+      approved: "A reviewer found this answer fine. It breaks off where it was taken back.",
+    },
+    ask: "Ask for a review",
+    again: "Send again",
+    title: "Ask for a review",
+    lead: "A person will read this and what was said around it, and decide whether it may stand.",
+    note: "Why it is fine (optional)",
+    cancel: "Cancel",
+    asked: "A person will look at it.",
+    failed: "The review could not be asked for. Try again.",
+    network: "No connection. Try again.",
   },
 
   code: {

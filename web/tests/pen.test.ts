@@ -27,3 +27,16 @@ it("an answer that has only been thought about is not being written yet", () => 
 
   expect([live.phase.value, live.thought.value]).toEqual(["thinking", "Hm."]);
 });
+
+it("takes everything off the page at once when it is taken back", () => {
+  const live = newLive("thinking", "resp_1");
+  const pen = new Pen(live);
+  pen.write("Shown", "thought");
+  pen.flush();
+  pen.write("Shown and more", "thought");
+
+  pen.erase();
+  pen.flush();
+
+  expect([live.text.value, live.thought.value, live.phase.value]).toEqual(["", "", "withdrawn"]);
+});

@@ -1,6 +1,6 @@
 /** The history's calls. */
 import { callJson, callOnLeaving } from "./http";
-import type { WireConversation, WireItem, WirePage } from "./wire";
+import type { WireAppeal, WireConversation, WireItem, WirePage } from "./wire";
 
 const base = "/v1/conversations";
 
@@ -35,4 +35,9 @@ export function listItems(id: string, limit: number, after: string | null): Prom
   const query = new URLSearchParams({ limit: String(limit), order: "desc" });
   if (after) query.set("after", after);
   return callJson(`${base}/${id}/items?${query}`);
+}
+
+/** Asks that a person looks at an item that was blocked; again changes nothing. */
+export function appealItem(id: string, itemId: string, note: string | null): Promise<WireAppeal> {
+  return callJson(`${base}/${id}/items/${itemId}/appeal`, { method: "POST", body: { note } });
 }

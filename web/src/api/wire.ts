@@ -41,6 +41,15 @@ export interface WirePart {
   readonly text?: string;
 }
 
+/** Where a review of a blocked item stands. */
+export type WireReviewState = "open" | "escalated" | "approved" | "upheld";
+
+/** What moderation did to an item. */
+export interface WireModeration {
+  readonly blocked: boolean;
+  readonly review?: { readonly state: WireReviewState; readonly appealed: boolean } | null;
+}
+
 /** What stands in a conversation: messages and reasoning, and types the page passes over. */
 export interface WireItem {
   readonly id: string;
@@ -52,6 +61,14 @@ export interface WireItem {
   readonly content?: readonly WirePart[] | null;
   readonly created_at: number;
   readonly response?: WireResponse | null;
+  readonly moderation?: WireModeration | null;
+}
+
+/** What the reader's wish for a review has come to. */
+export interface WireAppeal {
+  readonly item_id: string;
+  readonly state: WireReviewState;
+  readonly appealed_at: number | null;
 }
 
 export interface WireKey {
@@ -92,6 +109,8 @@ export interface WireChunk {
   }[];
   readonly usage?: WireUsage | null;
   readonly error?: WireError;
+  /** What was said so far is taken back. */
+  readonly retraction?: { readonly item_id: string | null; readonly message?: string } | null;
 }
 
 /** A response as its own route has it, with what it said. */
@@ -113,4 +132,6 @@ export interface WireEvent {
   readonly sequence_number: number;
   readonly delta?: string;
   readonly response?: WireAnswer;
+  /** Those that were taken back. */
+  readonly item_ids?: readonly string[];
 }

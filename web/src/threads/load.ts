@@ -3,6 +3,7 @@ import * as api from "../api/conversations";
 import { ApiError } from "../api/http";
 import { noteEnd } from "./end";
 import { joinAnswer, type Message, toMessages } from "./message";
+import { isUnanswered } from "./moderation";
 import { followAnswer } from "./resume";
 import { tailCount } from "./span";
 import type { Thread } from "./thread";
@@ -17,15 +18,23 @@ export async function loadThread(thread: Thread): Promise<void> {
     // Something was sent while this was on its way: what the page has is newer.
     if (thread.live.value) return;
     thread.messages.value = keepKeys(thread.messages.value, toMessages(page.data));
-    thread.unanswered.value = page.data[0]?.role === "user";
+    thread.unanswered.value = isUnanswered(page.data[0]);
     thread.oldestId = page.last_id;
     thread.hasEarlier.value = page.has_more;
     thread.phase.value = "ready";
-    if (thread.live.value) void followAnswer(thread).then(() => noteEnd(thread));
+    if (thread.live.value) void followToEnd(thread);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) thread.phase.value = "missing";
     else if (thread.phase.value !== "ready") thread.phase.value = "failed";
   }
+}
+
+async function followToEnd(thread: Thread): Promise<void> {
+  await followAnswer(thread);
+  noteEnd(thread);
+  const last = thread.messages.value.at(-1);
+  // Nothing was said: why may stand at the question by now.
+  if (last?.outcome === "failed" && last.text === "") await loadThread(thread);
 }
 
 /** What is mounted stays mounted when the server's version replaces it. */

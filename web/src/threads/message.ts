@@ -1,12 +1,16 @@
 /** What the column shows: messages, and the answer being written. Pure but for the signals a live answer carries. */
 import { type Signal, signal } from "@preact/signals";
 import type { WireAnswer, WireItem, WirePart, WireResponse, WireUsage } from "../api/wire";
+import { blockedNow, type Moderation, moderationOf } from "./moderation";
 
 /** How an answer ended. */
 export type Outcome = "done" | "stopped" | "length" | "blocked" | "incomplete" | "failed";
 
-/** "again": the question did not get through yet. "resumed": the page was not there when the answer began. */
-export type LivePhase = "thinking" | "writing" | "again" | "reconnecting" | "resumed";
+/**
+ * "again": the question did not get through yet. "resumed": the page was not there when the answer began. "withdrawn": what
+ * was said is taken back, and the end is about to come.
+ */
+export type LivePhase = "thinking" | "writing" | "again" | "reconnecting" | "resumed" | "withdrawn";
 
 export interface Live {
   readonly text: Signal<string>;
@@ -35,6 +39,8 @@ export interface Message {
   /** ms */
   readonly at: number;
   readonly outcome: Outcome;
+  /** null where moderation had nothing against it. */
+  readonly moderation: Moderation | null;
   readonly model: string | null;
   /** The model that was asked for, where that had no room; known until the page is left. */
   readonly insteadOf: string | null;
@@ -53,7 +59,7 @@ function nextKey(): string {
 
 const blank: Omit<Message, "key" | "role" | "text" | "at"> = {
   ...{ id: null, thought: "", responseId: null, model: null, usage: null, tookMs: null, live: null, insteadOf: null },
-  outcome: "done",
+  ...{ outcome: "done", moderation: null },
 };
 
 export function userMessage(text: string, at: number): Message {
@@ -91,7 +97,19 @@ function joinAnswers(messages: readonly Message[]): Message[] {
 /** The answer of which these are two parts in this order; null where they are not of one. */
 export function joinAnswer(earlier: Message, later: Message): Message | null {
   if (earlier.responseId === null || earlier.responseId !== later.responseId) return null;
-  return { ...later, text: earlier.text + later.text, thought: earlier.thought + later.thought };
+  const words = { text: earlier.text + later.text, thought: earlier.thought + later.thought };
+  return withoutWithheld({ ...later, ...words, moderation: later.moderation ?? earlier.moderation });
+}
+
+/** An answer that was taken back leaves no word on the page, nor a thought. */
+function withoutWithheld(message: Message): Message {
+  const isWithheld = message.role === "assistant" && (message.moderation?.blocked ?? false);
+  return isWithheld ? { ...message, text: "", thought: "" } : message;
+}
+
+/** The answer without what it said, from the moment it is taken back. */
+export function withdrawn(message: Message): Message {
+  return withoutWithheld({ ...message, outcome: "blocked", moderation: blockedNow });
 }
 
 /** An item of the server as a message; null for what the column does not show. */
@@ -101,17 +119,18 @@ export function fromItem(item: WireItem): Message | null {
   const said = textOf(item.content);
   const response = item.response ?? null;
   const isThought = item.type === "reasoning";
-  return {
+  return withoutWithheld({
     ...{ key: item.id, id: item.id, role, at: item.created_at * 1000 },
     ...{ text: isThought ? "" : said, thought: isThought ? said : "" },
     live: item.status === "in_progress" ? newLive("resumed", response?.id ?? null) : null,
     responseId: role === "user" ? null : (response?.id ?? null),
     outcome: role === "user" ? "done" : outcomeOf(response?.status ?? item.status, response?.finish_reason),
+    moderation: moderationOf(item),
     model: response?.model ?? null,
     insteadOf: null,
     usage: usageOf(response?.usage),
     tookMs: tookMs(response),
-  };
+  });
 }
 
 function roleOf(item: WireItem): Message["role"] | null {

@@ -19,6 +19,17 @@ export class Pen {
     this.#painter.request();
   }
 
+  /** Takes everything from the page at once, whatever was shown before. */
+  erase(): void {
+    this.#text = "";
+    this.#thought = "";
+    batch(() => {
+      this.live.text.value = "";
+      this.live.thought.value = "";
+      this.live.phase.value = "withdrawn";
+    });
+  }
+
   flush(): void {
     this.#painter.flush();
   }

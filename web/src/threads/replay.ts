@@ -8,6 +8,8 @@ const thoughtDeltas = new Set(["response.reasoning_text.delta", "response.reason
 export class Replay {
   text = "";
   thought = "";
+  /** Whether what was said was taken back: then there is no text, whatever came before. */
+  retracted = false;
   /** Number of the newest event taken: what comes behind it is still to be read. */
   last: number | null = null;
   /** The response as it ended. */
@@ -17,7 +19,9 @@ export class Replay {
   take(event: WireEvent): void {
     if (this.last !== null && event.sequence_number <= this.last) return;
     this.last = event.sequence_number;
-    if (event.type === textDelta) this.text += event.delta ?? "";
+    if (event.type === "response.retracted") this.#retract();
+    else if (this.retracted && !isEnd(event)) return;
+    else if (event.type === textDelta) this.text += event.delta ?? "";
     else if (thoughtDeltas.has(event.type)) this.thought += event.delta ?? "";
     else if (isEnd(event) && event.response) this.#finish(event.response);
   }
@@ -26,9 +30,17 @@ export class Replay {
   #finish(answer: WireAnswer): void {
     this.end = answer;
     const { output } = answer;
-    if (!output) return;
+    if (!output || this.retracted) return;
     this.text = partsOf(output, "output_text");
     this.thought = partsOf(output, "reasoning_text");
+    // Who comes back only now has missed the word that it is taken back.
+    if (this.text === "" && answer.incomplete_details?.reason === "content_filter") this.#retract();
+  }
+
+  #retract(): void {
+    this.retracted = true;
+    this.text = "";
+    this.thought = "";
   }
 }
 

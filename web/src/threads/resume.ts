@@ -7,7 +7,8 @@ import { ApiError } from "../api/http";
 import { streamResponse } from "../api/responses";
 import { pause } from "../kit/pause";
 import { readToEnd } from "./follow";
-import { fromAnswer, type Message, toMessages } from "./message";
+import { fromAnswer, type Message, toMessages, withdrawn } from "./message";
+import { isUnanswered } from "./moderation";
 import { Pen } from "./pen";
 import type { Replay } from "./replay";
 import type { Thread } from "./thread";
@@ -43,7 +44,7 @@ async function followMessage(thread: Thread, message: Message): Promise<Replay |
       wait: (failures) => pause(waitMs(failures)),
     },
     {
-      show: ({ text, thought }) => pen.write(text, thought),
+      show: ({ text, thought, retracted }) => (retracted ? pen.erase() : pen.write(text, thought)),
       wait: () => {
         live.phase.value = "reconnecting";
       },
@@ -60,7 +61,12 @@ function waitMs(failures: number): number {
 
 function settle(thread: Thread, key: string, replay: Replay): void {
   const { end, text, thought } = replay;
-  if (end) thread.replace(key, (message) => ({ ...message, ...fromAnswer(end), text, thought, live: null }));
+  if (!end) return;
+  const settled = { ...fromAnswer(end), text, thought, live: null };
+  thread.replace(key, (message) => {
+    const ended = { ...message, ...settled };
+    return replay.retracted ? withdrawn(ended) : ended;
+  });
 }
 
 /** Looks into the conversation. True where the answer is settled, which is shown then, or gone with its message. */
@@ -72,7 +78,7 @@ async function isOver(thread: Thread, key: string, responseId: string): Promise<
     const found = toMessages(page.data).find((message) => message.responseId === responseId);
     if (found?.live) return false;
     if (found) thread.replace(key, () => ({ ...found, key }));
-    else thread.forget(key, page.data[0]?.role === "user");
+    else thread.forget(key, isUnanswered(page.data[0]));
     return true;
   } catch (error) {
     const gone = error instanceof ApiError && error.status === 404;

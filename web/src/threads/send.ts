@@ -19,7 +19,9 @@ import {
   toMessages,
   usageOf,
   userMessage,
+  withdrawn,
 } from "./message";
+import { blockedNow } from "./moderation";
 import { Pen } from "./pen";
 import { problemOf } from "./problem";
 import { followAnswer } from "./resume";
@@ -51,6 +53,7 @@ class Turn {
   #thought = "";
   #accepted = false;
   #created = false;
+  #retracted = false;
   #outcome: Outcome = "done";
   #settled: Partial<Message> = {};
 
@@ -143,6 +146,7 @@ class Turn {
 
   #take(chunk: WireChunk): void {
     if (!this.#accepted) this.#accept(chunk);
+    if (chunk.retraction) this.#retract(chunk.retraction.item_id);
     const choice = chunk.choices?.[0];
     this.#write(choice?.delta?.content ?? "", choice?.delta?.reasoning_content ?? "");
     this.#outcome = this.#outcomeAfter(chunk);
@@ -153,6 +157,7 @@ class Turn {
   }
 
   #outcomeAfter(chunk: WireChunk): Outcome {
+    if (this.#retracted) return "blocked";
     if (chunk.error?.code === "content_filter") return "blocked";
     // As the server keeps it: what broke off after its first word is incomplete.
     if (chunk.error) return this.#text || this.#thought ? "incomplete" : "failed";
@@ -177,8 +182,18 @@ class Turn {
     if (thread.id.value) tellTabs(thread.id.value);
   }
 
+  /** What was shown goes at once, not when the stream ends. */
+  #retract(itemId: string | null): void {
+    this.#retracted = true;
+    this.#outcome = "blocked";
+    this.#text = "";
+    this.#thought = "";
+    this.#pen.erase();
+    if (itemId) this.thread.replace(this.#answer.key, (message) => ({ ...message, id: itemId }));
+  }
+
   #write(words: string, thought: string): void {
-    if (!words && !thought) return;
+    if ((!words && !thought) || this.#retracted) return;
     this.#text += words;
     this.#thought += thought;
     this.#pen.write(this.#text, this.#thought);
@@ -190,7 +205,10 @@ class Turn {
       ...{ text: this.#text, thought: this.#thought, live: null, outcome: this.#outcome },
       ...{ tookMs: performance.now() - this.#startedAt, at: Date.now(), ...this.#settled },
     };
-    this.thread.replace(this.#answer.key, (message) => ({ ...message, ...settled }));
+    this.thread.replace(this.#answer.key, (message) => {
+      const ended = { ...message, ...settled };
+      return this.#retracted ? withdrawn(ended) : ended;
+    });
   }
 
   /** After a failure: the answer goes on without us, the question stands there unanswered, or the text goes back to the box. */
@@ -201,14 +219,16 @@ class Turn {
       await followAnswer(this.thread);
       return;
     }
-    const stored = await this.#storedQuestion();
-    if (stored) await this.#showStored(stored);
+    const blocked = isBlock(error);
+    const stored = await this.#storedQuestion(blocked);
+    if (stored && blocked) this.#showBlocked(stored);
+    else if (stored) await this.#showStored(stored);
     else await this.#giveBack(error);
   }
 
   /** The question as the server keeps it, where it does: then giving it back would ask twice. */
-  async #storedQuestion(): Promise<Message | null> {
-    const [question] = await this.#newest();
+  async #storedQuestion(blocked: boolean): Promise<Message | null> {
+    const [question] = await this.#newest(blocked);
     return question ?? null;
   }
 
@@ -218,14 +238,15 @@ class Turn {
     return question && !answer ? question : null;
   }
 
-  /** This question and what was said to it, as far as the server has them. */
-  async #newest(): Promise<readonly Message[]> {
+  /** This question and what was said to it, as far as the server has them. One that was `judged` may be stored in other words. */
+  async #newest(judged = false): Promise<readonly Message[]> {
     const id = this.thread.id.value;
     const page = id ? await api.listItems(id, 4, null).catch(() => null) : null;
     const messages = toMessages(page?.data ?? []);
     const at = messages.findLastIndex(({ role }) => role === "user");
     const question = messages[at];
-    const isOurs = question?.text === this.words && !this.#before.some((message) => message.id === question.id);
+    const isOurs =
+      (judged || question?.text === this.words) && !this.#before.some((message) => message.id === question?.id);
     return isOurs ? messages.slice(at) : [];
   }
 
@@ -234,6 +255,15 @@ class Turn {
     thread.unsent = null;
     thread.messages.value = [...this.#kept(), { ...question, key: this.#user.key }];
     await loadThread(thread);
+  }
+
+  /** It stands there as blocked at once: the server may still be writing down that it is. */
+  #showBlocked(question: Message): void {
+    const { thread } = this;
+    thread.unsent = null;
+    const moderation = question.moderation ?? blockedNow;
+    thread.messages.value = [...this.#kept(), { ...question, key: this.#user.key, moderation }];
+    if (thread.id.value) tellTabs(thread.id.value);
   }
 
   async #giveBack(error: unknown): Promise<void> {
@@ -265,6 +295,10 @@ class Turn {
     history.replaceState(null, "", addressOf(null));
     openId.value = null;
   }
+}
+
+function isBlock(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "content_policy_violation";
 }
 
 function firstLine(words: string): string {

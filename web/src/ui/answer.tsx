@@ -5,10 +5,12 @@ import { useEffect, useRef } from "preact/hooks";
 import { memo } from "../kit/memo";
 import { text } from "../text";
 import type { Live, Message, Outcome } from "../threads/message";
+import { standingOf } from "../threads/moderation";
 import { send } from "../threads/send";
 import type { Thread } from "../threads/thread";
 import { announce } from "./announcer";
-import { IconButton } from "./button";
+import { AskForReview } from "./appeal";
+import { Action, IconButton } from "./button";
 import { CopyButton } from "./copy-button";
 import { Details } from "./details";
 import { Markdown } from "./markdown";
@@ -43,9 +45,14 @@ export const Answer = memo(({ message, thread, last }: Props): VNode => {
 function useAnnouncedEnd(message: Message): void {
   const wasLive = useRef(false);
   useEffect(() => {
-    if (wasLive.current && !message.live) announce(`${text.message.answered}. ${message.text}`);
+    if (wasLive.current && !message.live) announce(endingWords(message));
     wasLive.current = message.live !== null;
   }, [message]);
+}
+
+function endingWords(message: Message): string {
+  if (message.moderation?.blocked) return text.moderation.answer.blocked;
+  return `${text.message.answered}. ${message.text}`;
 }
 
 /** One body for the whole of its life: what the reader has opened in it stays open when the answer ends. */
@@ -80,6 +87,7 @@ function sayPhase(phase: Live["phase"]["value"]): string {
   if (phase === "reconnecting") return text.message.reconnecting;
   if (phase === "resumed") return text.message.inProgress;
   if (phase === "again") return text.message.again;
+  if (phase === "withdrawn") return text.moderation.answer.blocked;
   return text.message.thinking;
 }
 
@@ -92,12 +100,13 @@ function RetryButton({ thread }: { readonly thread: Thread }): VNode | null {
 const sentences: Readonly<Record<Exclude<Outcome, "done">, string>> = {
   stopped: text.outcome.stopped,
   length: text.outcome.length,
-  blocked: text.outcome.blocked,
+  blocked: text.outcome.filtered,
   incomplete: text.outcome.incomplete,
   failed: text.outcome.failed,
 };
 
-function sentenceFor({ outcome, text: words }: Message): string {
+function sentenceFor({ outcome, text: words, moderation }: Message): string {
+  if (moderation) return text.moderation.answer[standingOf(moderation)];
   if (outcome === "incomplete" && words === "") return text.outcome.incompleteEmpty;
   return outcome === "done" ? "" : sentences[outcome];
 }
@@ -113,32 +122,35 @@ function Degraded({ model, wanted }: { readonly model: string | null; readonly w
 
 /** One plain sentence for an answer that did not end well, with the action that helps. */
 function Ending({ message, thread, last }: Props): VNode | null {
-  if (message.outcome === "done") return null;
+  const { outcome, moderation } = message;
+  if (outcome === "done" && !moderation) return null;
   return (
-    <div class={`ending ${message.outcome}`}>
+    <div class={`ending ${moderation?.blocked === false ? "cleared" : outcome}`}>
       <span>{sentenceFor(message)}</span>
-      {last && <Remedy message={message} thread={thread} />}
+      {(last || moderation) && <Remedy message={message} thread={thread} last={last} />}
     </div>
   );
 }
 
-function Remedy({ message, thread }: { readonly message: Message; readonly thread: Thread }): VNode {
+function Remedy({ message, thread, last }: Props): VNode {
   const asked = thread.lastUser.value;
   const goesOn = (message.outcome === "length" || message.outcome === "incomplete") && message.text !== "";
+  const isFiltered = message.outcome === "blocked" && !message.moderation;
   return (
     <div class="remedies">
-      {goesOn && <Action label={text.outcome.goOn} run={() => void send(thread, text.outcome.continueAnswer)} />}
-      {asked?.id && message.outcome === "blocked" && (
-        <Action label={text.outcome.editMessage} run={() => thread.edit(asked)} />
+      <AskForReview message={message} thread={thread} />
+      {last && goesOn && (
+        <Action label={text.outcome.goOn} run={() => void send(thread, text.outcome.continueAnswer)} />
       )}
-      {isAskedAgain(message) && <AskAgain thread={thread} />}
+      {last && asked?.id && isFiltered && <Action label={text.outcome.editMessage} run={() => thread.edit(asked)} />}
+      {last && isAskedAgain(message) && <AskAgain thread={thread} />}
     </div>
   );
 }
 
 /** Whether the sentence under an answer offers to ask again: the buttons need not. */
-function isAskedAgain({ outcome }: Message): boolean {
-  return outcome !== "done" && outcome !== "blocked";
+function isAskedAgain({ outcome, moderation }: Message): boolean {
+  return moderation !== null || (outcome !== "done" && outcome !== "blocked");
 }
 
 /** Asks the last question again, in its own place. */
@@ -156,13 +168,5 @@ export function NoAnswer({ thread }: { readonly thread: Thread }): VNode {
         <AskAgain thread={thread} />
       </div>
     </div>
-  );
-}
-
-function Action({ label, run }: { readonly label: string; readonly run: () => void }): VNode {
-  return (
-    <button type="button" class="text-button" onClick={run}>
-      {label}
-    </button>
   );
 }

@@ -10,6 +10,7 @@ import { current } from "../threads/current";
 import { loadThread } from "../threads/load";
 import type { Thread } from "../threads/thread";
 import { Announcer } from "./announcer";
+import { AppealDialog } from "./appeal";
 import { IconButton } from "./button";
 import { Composer } from "./composer";
 import { Empty } from "./empty";
@@ -58,6 +59,7 @@ function Inside(): VNode {
       <Toasts />
       <ShortcutList />
       <KeysDialog />
+      <AppealDialog />
       <Announcer />
     </div>
   );

@@ -14,3 +14,12 @@ export function IconButton({ icon, label, class: extra, ...rest }: Props): VNode
     </button>
   );
 }
+
+/** What helps, in words, beside the sentence that says what is wrong. */
+export function Action({ label, run }: { readonly label: string; readonly run: () => void }): VNode {
+  return (
+    <button type="button" class="text-button" onClick={run}>
+      {label}
+    </button>
+  );
+}

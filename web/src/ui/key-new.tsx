@@ -32,7 +32,7 @@ export function NewKey({ onMade, onCancel }: NewProps): VNode {
     }
   };
   return (
-    <form class="key-form" onSubmit={(event) => void create(event)}>
+    <form class="form" onSubmit={(event) => void create(event)}>
       <label>
         {text.keys.name}
         <input ref={name} required pattern=".*\S.*" maxLength={100} dir="auto" placeholder={text.keys.nameExample} />

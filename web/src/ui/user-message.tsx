@@ -1,9 +1,14 @@
 import type { VNode } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { memo } from "../kit/memo";
 import { text } from "../text";
 import type { Message } from "../threads/message";
+import { standingOf } from "../threads/moderation";
+import { send } from "../threads/send";
 import type { Thread } from "../threads/thread";
-import { IconButton } from "./button";
+import { announce } from "./announcer";
+import { AskForReview } from "./appeal";
+import { Action, IconButton } from "./button";
 import { CopyButton } from "./copy-button";
 
 interface Props {
@@ -12,20 +17,53 @@ interface Props {
   readonly editable: boolean;
 }
 
-/** What the reader said: a bubble, with edit where it was the last. */
+/** What the reader said: a bubble, with edit where it was the last, and why it was not answered where it was blocked. */
 export const UserMessage = memo(({ message, thread, editable }: Props): VNode => {
   const busy = thread.live.value !== null;
+  const canEdit = editable && message.id !== null && !busy;
+  const isBlocked = message.moderation?.blocked ?? false;
+  useAnnouncedBlock(message, isBlocked);
   return (
-    <article class="said" aria-label={text.message.you}>
+    <article class={`said${isBlocked ? " blocked" : ""}`} aria-label={text.message.you}>
       <div class="bubble" dir="auto" title={text.fullTime(message.at)}>
         {message.text}
       </div>
+      {message.moderation && <Standing message={message} thread={thread} editable={canEdit} />}
       <div class="actions">
         <CopyButton label={text.message.copy} read={() => message.text} />
-        {editable && message.id && !busy && (
+        {canEdit && !message.moderation && (
           <IconButton icon="pencil" label={text.message.edit} onClick={() => thread.edit(message)} />
         )}
       </div>
     </article>
   );
 });
+
+/** Reads it out, once, when the message has just been refused. */
+function useAnnouncedBlock(message: Message, isBlocked: boolean): void {
+  const wasSent = useRef(message.id === null);
+  useEffect(() => {
+    if (isBlocked && wasSent.current) announce(text.moderation.message.blocked);
+    wasSent.current = message.id === null;
+  }, [message]);
+}
+
+/** Why there is no answer, what a reviewer said of that, and what can be done now. */
+function Standing({ message, thread, editable }: Props): VNode | null {
+  if (!message.moderation) return null;
+  const standing = standingOf(message.moderation);
+  // An answer follows where it was sent again.
+  if (standing === "approved" && !editable) return null;
+  return (
+    <div class={`ending ${standing === "approved" ? "cleared" : "blocked"}`}>
+      <span>{text.moderation.message[standing]}</span>
+      <div class="remedies">
+        <AskForReview message={message} thread={thread} />
+        {editable && standing === "approved" && (
+          <Action label={text.moderation.again} run={() => void send(thread, message.text, message)} />
+        )}
+        {editable && standing !== "approved" && <Action label={text.message.edit} run={() => thread.edit(message)} />}
+      </div>
+    </div>
+  );
+}
