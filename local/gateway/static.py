@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
-_CLIENT_ROUTES = re.compile(r"/|/callback|/c/[A-Za-z0-9_-]+")
+_CLIENT_ROUTES = re.compile(r"/|/callback|/c/[A-Za-z0-9_-]+|/reviews(?:/[A-Za-z0-9_-]+)?")
 _COMPRESSIBLE = ("text/", "application/json", "application/javascript", "image/svg+xml")
 _NOT_BUILT = """<!doctype html>
 <html lang="en">

@@ -17,7 +17,10 @@ def policy_of(response) -> dict[str, str]:
     return dict(each.split(" ", 1) for each in response.headers["content-security-policy"].split("; "))
 
 
-@pytest.mark.parametrize("path", ["/", "/c/conv_0199", "/callback", "/callback?code=1&state=2", "/index.html"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/c/conv_0199", "/reviews", "/reviews/rev_0199", "/callback", "/callback?code=1&state=2", "/index.html"],
+)
 async def test_client_routes_are_the_page_under_a_strict_policy(client, path):
     async with client.get(path) as response:
         assert "<title>Parley</title>" in gzip.decompress(await response.read()).decode()
