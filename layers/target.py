@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 # Lambda's names, and the machine's own in wheel tags. https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html
 ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+# From 3.12 on Lambda's Python is on Amazon Linux 2023. That of 3.11 has glibc 2.26, for which numpy has no wheels any more.
+PYTHONS = ("3.12", "3.13", "3.14")
+_GLIBC_MINOR = 34
 # e_machine of an ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html and the processors' supplements
 _ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`architecture` is one of ARCHITECTURES, `python` one of PYTHONS."""
+    """`architecture` is one of ARCHITECTURES, `python` one of PYTHONS or, for tests, the one that runs them."""
 
     architecture: str
     python: str
@@ -23,11 +25,10 @@ class Target:
 
     @property
     def platforms(self) -> list[str]:
-        """The wheel tags that run there, the newest first: Python 3.11 is on Amazon Linux 2, later ones on 2023."""
+        """The wheel tags that run there, the newest first."""
         machine = ARCHITECTURES[self.architecture]
-        glibc_minor = 26 if self.python == "3.11" else 34
         return [
-            *(f"manylinux_2_{minor}_{machine}" for minor in range(glibc_minor, 16, -1)),
+            *(f"manylinux_2_{minor}_{machine}" for minor in range(_GLIBC_MINOR, 16, -1)),
             f"manylinux2014_{machine}",
         ]
 

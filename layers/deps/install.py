@@ -10,31 +10,39 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from layers.elf import elf_machine, shared_libraries, strip
 from layers.errors import BuildError
 from layers.target import Target
 
-# Lambda's runtime has boto3, and the chat function must not need it; numpy and onnxruntime are the ml layer's.
-FORBIDDEN = frozenset({"boto3", "botocore", "numpy", "onnxruntime"})
+# Lambda's runtime has boto3, and the chat function must not need it; the others are the ml layer's.
+FORBIDDEN = frozenset({"boto3", "botocore", "numpy", "onnxruntime", "tokenizers"})
 _FOLDERS_LEFT_OUT = frozenset({"__pycache__", "test", "tests"})
-_SUFFIXES_LEFT_OUT = frozenset({".c", ".cpp", ".h", ".pxd", ".pyi", ".pyx"})
+_SUFFIXES_LEFT_OUT = frozenset({".a", ".c", ".cpp", ".h", ".pxd", ".pyi", ".pyx"})
 # pip's own notes: paths and scripts of this machine. What importlib.metadata reads, METADATA and entry points, stays.
 _NOTES_LEFT_OUT = frozenset({"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "sboms"})
 
 
-def read_requirements(pyproject: Path) -> list[str]:
-    """The requirements of the deployed functions, of no extra."""
-    return tomllib.loads(pyproject.read_text())["project"]["dependencies"]
+def read_requirements(pyproject: Path, extra: str | None = None) -> list[str]:
+    """The requirements of the deployed functions, of no extra; or those of one extra alone."""
+    project = tomllib.loads(pyproject.read_text())["project"]
+    return project["optional-dependencies"][extra] if extra else project["dependencies"]
 
 
 def install(requirements: list[str], constraints: Path, target: Target, folder: Path) -> None:
     """Fill `folder` with what the requirements need on `target`. Raises: BuildError."""
+    unpack(requirements, constraints, target, folder)
+    _check_complete(requirements, target, folder)
+
+
+def unpack(requirements: list[str], constraints: Path, target: Target, folder: Path, *more: str) -> None:
+    """Put wheels for `target` into `folder`, without what no function reads; `more` is for pip. Raises: BuildError."""
     platforms = [word for name in target.platforms for word in ("--platform", name)]
     done = subprocess.run(  # noqa: S603 - our own words
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"),
             *("--disable-pip-version-check", "--target", str(folder), *platforms, "--only-binary=:all:"),
             *("--implementation", "cp", "--python-version", target.python),
-            *("--constraint", str(constraints), *requirements),
+            *("--constraint", str(constraints), *more, *requirements),
         ],
         capture_output=True,
         text=True,
@@ -43,8 +51,10 @@ def install(requirements: list[str], constraints: Path, target: Target, folder: 
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if not line.startswith("WARNING")]
         raise BuildError("pip found no way to install the functions' packages:\n" + "\n".join(said[-20:]))
-    _check_complete(requirements, target, folder)
-    _check_machine(target, folder)
+    for library in shared_libraries(folder):
+        if elf_machine(library) != target.elf_machine:
+            raise BuildError(f"{library.relative_to(folder)} is not for {target.architecture}")
+        strip(library)
     _trim(folder)
 
 
@@ -73,26 +83,6 @@ def _needs_of(distribution: Distribution, extras: set[str], target: Target) -> l
     environments = [{**target.markers, "extra": extra} for extra in ("", *extras)]
     needs = [Requirement(text) for text in distribution.requires or ()]
     return [need for need in needs if need.marker is None or any(need.marker.evaluate(each) for each in environments)]
-
-
-def _check_machine(target: Target, folder: Path) -> None:
-    for library in shared_libraries(folder):
-        if elf_machine(library) != target.elf_machine:
-            raise BuildError(f"{library.relative_to(folder)} is not for {target.architecture}")
-
-
-def shared_libraries(folder: Path) -> list[Path]:
-    """`x.so` and `libx.so.1`."""
-    return [path for path in folder.rglob("*.so*") if path.is_file()]
-
-
-def elf_machine(library: Path) -> int:
-    """`e_machine` of a little-endian ELF file. Raises: BuildError for any other file."""
-    with library.open("rb") as file:
-        head = file.read(20)
-    if head[:4] != b"\x7fELF" or head[5] != 1:
-        raise BuildError(f"{library} is no shared library for Linux")
-    return int.from_bytes(head[18:20], "little")
 
 
 def _trim(folder: Path) -> None:
