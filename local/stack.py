@@ -19,13 +19,16 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 # An identifier, no address: another PORT signs nobody out.
 LOCAL_ISSUER = "urn:parley:local"
 WEB_CLIENT = "parley-web"
-# The functions' login, by both of its names, the sweeper's and the authorizer's.
+# The functions' login, by both of its names, and those of the sweeper, the authorizer and the moderation.
 _DATABASE_LOGINS = {
     "DATABASE_URL": "parley_app",
     "APP_DATABASE_URL": "parley_app",
     "JOBS_DATABASE_URL": "parley_jobs",
     "AUTH_DATABASE_URL": "parley_auth",
+    "REVIEW_DATABASE_URL": "parley_review",
 }
+# What `layers.ml.encoder` makes, unless the user names another.
+_CLASSIFIER = CHECKOUT / "layers" / "ml" / "classifier"
 
 
 class ConfigError(Exception):
@@ -56,6 +59,10 @@ class StackConfig:
         given = self.environ.get("MODEL_PATH")
         return Path(given).expanduser() if given else None
 
+    @property
+    def classifier_folder(self) -> Path:
+        return Path(self.environ.get("CLASSIFIER_FOLDER", _CLASSIFIER)).expanduser().resolve()
+
 
 def _home(path: Path) -> Path:
     """Raises: ConfigError when the folder is not the caller's own: root and a user must not mix their files in it."""
@@ -84,6 +91,7 @@ def assemble(config: StackConfig) -> tuple[Sequence[Step], Sequence[Step]]:
         "STAGE": "local",
         "PORT": str(config.port),
         "PARLEY_HOME": str(config.home),
+        "CLASSIFIER_FOLDER": str(config.classifier_folder),
         **database_env,
         **valkey_env,
         **engine_env,

@@ -31,7 +31,7 @@ Say = Callable[[str], object]
 def make_classifier(folder: Path = FOLDER, heads: Path = HEADS, say: Say = print) -> Path:
     """`folder` with the encoder, its tokenizer and a copy of the files of `heads`.
 
-    Raises: ImportError without the extra `train`.
+    Raises: ImportError without the extra `encoder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):

@@ -71,7 +71,7 @@ class Function:
         return path == self.path or path.startswith(f"{self.path}/")
 
 
-def functions_of(chat: ASGIApp, history: ASGIApp, accounts: ASGIApp) -> tuple[Function, ...]:
+def functions_of(chat: ASGIApp, history: ASGIApp, accounts: ASGIApp, moderation: ASGIApp) -> tuple[Function, ...]:
     """The routes of the deployed API."""
     return (
         Function("/v1/chat/completions", chat, scope_for_adapter),
@@ -80,6 +80,8 @@ def functions_of(chat: ASGIApp, history: ASGIApp, accounts: ASGIApp) -> tuple[Fu
         Function("/v1/conversations", history, scope_for_mangum),
         Function("/v1/me", accounts, scope_for_mangum),
         Function("/v1/api_keys", accounts, scope_for_mangum),
+        Function("/v1/moderations", moderation, scope_for_mangum),
+        Function("/v1/admin/reviews", moderation, scope_for_mangum),
     )
 
 

@@ -17,6 +17,7 @@ from local.gateway.settings import GatewaySettings
 from local.queue import Consumer
 from parley.kit import postgres, valkey
 from parley.kit.telemetry import describe_error
+from parley.moderation.classifier import Classifier
 from parley.settings import ChatSettings, JobsSettings
 from parley.turns.model import StopReason
 from parley.turns.sweep import SWEEP_EVERY_S
@@ -28,25 +29,32 @@ Job = Callable[[], Awaitable[object]]
 
 @asynccontextmanager
 async def run_stack(
-    gateway: GatewaySettings, chat: ChatSettings, jobs_settings: JobsSettings, apps: Sequence[FastAPI], logger: Logger
+    gateway: GatewaySettings,
+    chat: ChatSettings,
+    jobs_settings: JobsSettings,
+    apps: Sequence[FastAPI],
+    classifier: Classifier | None,
+    logger: Logger,
 ) -> AsyncGenerator[Mapping[str, Probe]]:
-    """Runs everything until the block ends, and yields a probe for each part.
+    """Runs everything until the block ends, and yields a probe for each part. `classifier` is for background turns.
 
     The probes have connections of their own, so that a busy function is not taken for a dead database.
     """
     async with (
         postgres.open_pool(chat.database_url, size=1) as app_pool,
         postgres.open_pool(gateway.auth_database_url, size=1) as auth_pool,
+        postgres.open_pool(gateway.review_database_url, size=1) as review_pool,
         valkey.open_valkey(chat.valkey_url, chat.valkey_password_file) as cluster,
         open_models(chat) as models,
         lifespans(apps),
-        open_jobs(jobs_settings, logger) as jobs,
+        open_jobs(jobs_settings, logger, classifier) as jobs,
         doing_jobs(jobs, cluster, logger),
     ):
         yield {
             "database": partial(postgres.ping, app_pool),
             "jobs_database": partial(postgres.ping, jobs.pool),
             "auth_database": partial(postgres.ping, auth_pool),
+            "review_database": partial(postgres.ping, review_pool),
             "valkey": partial(valkey.ping, cluster),
             "engine": models.engines.ping,
         }

@@ -25,6 +25,10 @@ class GatewaySettings(Settings):
     jobs_database_url: str = Field(min_length=1)
     # The login of the authorizer: it looks API keys up.
     auth_database_url: str = Field(min_length=1)
+    # The login of the moderation: it sees what is under review, of every user.
+    review_database_url: str = Field(min_length=1)
+    # The moderation's classifier: `python -m layers.ml.encoder` makes it.
+    classifier_folder: Path
     # Pages on other origins that may call the API, parted by commas: `http://127.0.0.1:5173` for `npm run dev`.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     # API Gateway's own limit.

@@ -51,7 +51,8 @@ def _methods(find_resources: FindResources, stage: str) -> dict[str, dict[str, A
 
 
 def test_the_routes_are_the_local_gateway_s() -> None:
-    names = functions_of(chat="chat", history="history", accounts="accounts")  # pyright: ignore[reportArgumentType]
+    functions = {name: name for name in ("chat", "history", "accounts", "moderation")}
+    names = functions_of(**functions)  # pyright: ignore[reportArgumentType]
 
     assert {(each.path, each.function) for each in ROUTES} == {(each.path, each.app) for each in names}
 

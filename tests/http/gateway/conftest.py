@@ -91,7 +91,7 @@ async def stack(home: Path, dist: Path) -> AsyncIterator[Stack]:
         database_url="postgresql://127.0.0.1:9/away",
     )
     gateway = Gateway(
-        functions_of(stack.functions, stack.functions, stack.functions),
+        functions_of(stack.functions, stack.functions, stack.functions, stack.functions),
         stack.authorize,
         running=running,
         page=Page(dist),

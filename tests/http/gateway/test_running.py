@@ -47,6 +47,8 @@ def test_settings_come_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("PARLEY_HOME", str(tmp_path))
     monkeypatch.setenv("JOBS_DATABASE_URL", "postgresql://x")
     monkeypatch.setenv("AUTH_DATABASE_URL", "postgresql://y")
+    monkeypatch.setenv("REVIEW_DATABASE_URL", "postgresql://z")
+    monkeypatch.setenv("CLASSIFIER_FOLDER", str(tmp_path))
     monkeypatch.setenv("CORS_ORIGINS", "http://127.0.0.1:5173, http://localhost:5173")
 
     settings = GatewaySettings.from_env()
@@ -59,6 +61,7 @@ def test_every_wrong_variable_is_named(monkeypatch):
     monkeypatch.setenv("PORT", "no")
     monkeypatch.delenv("JOBS_DATABASE_URL", raising=False)
     monkeypatch.delenv("AUTH_DATABASE_URL", raising=False)
+    monkeypatch.delenv("REVIEW_DATABASE_URL", raising=False)
 
     with pytest.raises(SettingsError) as caught:
         GatewaySettings.from_env()
@@ -66,3 +69,4 @@ def test_every_wrong_variable_is_named(monkeypatch):
     assert "PORT" in str(caught.value)
     assert "JOBS_DATABASE_URL" in str(caught.value)
     assert "AUTH_DATABASE_URL" in str(caught.value)
+    assert "REVIEW_DATABASE_URL" in str(caught.value)

@@ -29,6 +29,7 @@ def test_the_gateway_gets_every_part_by_its_environment(tmp_path: Path):
     assert env["APP_DATABASE_URL"] == env["DATABASE_URL"]
     assert env["JOBS_DATABASE_URL"].startswith("postgresql://parley_jobs@127.0.0.1:")
     assert env["AUTH_DATABASE_URL"].startswith("postgresql://parley_auth@127.0.0.1:")
+    assert env["REVIEW_DATABASE_URL"].startswith("postgresql://parley_review@127.0.0.1:")
     assert env["VALKEY_URL"].startswith("redis://127.0.0.1:")
     assert env["ENGINE_URL"].endswith("/v1")
     assert env["ENGINE_REUSE_CONNECTIONS"] == "false"
@@ -69,6 +70,7 @@ def test_the_users_database_serves_the_functions_with_the_rights_of_their_roles(
     assert env["DATABASE_URL"] == "postgresql://me@db/x?options=-c%20role%3Dparley_app"
     assert env["JOBS_DATABASE_URL"] == "postgresql://me@db/x?options=-c%20role%3Dparley_jobs"
     assert env["AUTH_DATABASE_URL"] == "postgresql://me@db/x?options=-c%20role%3Dparley_auth"
+    assert env["REVIEW_DATABASE_URL"] == "postgresql://me@db/x?options=-c%20role%3Dparley_review"
 
 
 @pytest.mark.parametrize(
