@@ -28,9 +28,12 @@ BodyType = TypeVar("BodyType", bound=Body)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def parse_body(schema: type[BodyType], body: bytes) -> BodyType:
-    """Raises: InvalidRequest, UnsupportedParameter for the first problem found, naming its field in `param`."""
-    if _NUL.search(body):
+def parse_body(schema: type[BodyType], body: bytes, *, may_hold_nul: bool = False) -> BodyType:
+    """`may_hold_nul` is for what is never stored.
+
+    Raises: InvalidRequest, UnsupportedParameter for the first problem found, naming its field in `param`.
+    """
+    if not may_hold_nul and _NUL.search(body):
         raise InvalidRequest("The request holds a NUL character (\\u0000), which cannot be stored.")
     try:
         return schema.model_validate_json(body or b"{}")

@@ -6,8 +6,9 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from time import time
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ from parley.moderation.model import Category, Scores
 
 # Lambda takes 6 MB, and counts more than the text.
 PAYLOAD_LIMIT_BYTES = 5_000_000
+# A connection that was not used for so long may be dead, and there is no time to find out.
+KEPT_FOR_S = 10
 # The deadline is the caller's, and shorter; this ends what somebody asks without one.
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=1)
 _MESSAGE = "The moderation does not answer just now. Try again in a moment."
@@ -33,15 +36,16 @@ class InvokeError(Exception):
 class RemoteClassifier:
     """A `Classifier`. `version` is that of the last answer: the function may be deployed anew while this process lives."""
 
-    def __init__(self, aws: Aws, function: str, kept: aiohttp.ClientSession, fresh: aiohttp.ClientSession) -> None:
-        """`kept` reuses connections, `fresh` makes one for each request."""
+    def __init__(self, aws: Aws, function: str, clock: Callable[[], float]) -> None:
+        """`clock` is the wall's, in seconds: the monotonic one stands still while a Lambda is frozen."""
         self.version = "not asked yet"
         self._aws = aws
         # To the letter, as it is signed: yarl would write the colons of an ARN as they are.
         base = aws.endpoint_url or f"https://lambda.{aws.region}.amazonaws.com"
         self._url = URL(f"{base}/2015-03-31/functions/{quote(function, safe='')}/invocations", encoded=True)
-        self._kept = kept
-        self._fresh = fresh
+        self._clock = clock
+        self._kept = _open_session()
+        self._used_at_s = clock()
 
     async def classify(self, texts: Sequence[str]) -> Sequence[Scores]:
         """Scores of all 13 categories for each text. Raises: ModerationUnavailable."""
@@ -57,13 +61,26 @@ class RemoteClassifier:
         self.version = version
         return scores
 
+    async def close(self) -> None:
+        await self._kept.close()
+
     async def _invoke(self, body: bytes) -> bytes:
         """What the function answered. Raises: InvokeError, ClientError, TimeoutError."""
         try:
-            return await self._post(self._kept, body)
+            return await self._post(await self._session(), body)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            # A kept connection may have died while this function was frozen. Scoring twice does no harm.
-            return await self._post(self._fresh, body)
+            # A kept connection was closed meanwhile. Scoring twice does no harm.
+            async with _open_session() as session:
+                return await self._post(session, body)
+
+    async def _session(self) -> aiohttp.ClientSession:
+        """With connections that were used a moment ago, or none."""
+        now_s, old = self._clock(), self._kept
+        is_old, self._used_at_s = now_s - self._used_at_s > KEPT_FOR_S, now_s
+        if is_old:
+            self._kept = _open_session()
+            await old.close()
+        return self._kept
 
     async def _post(self, session: aiohttp.ClientSession, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json", "X-Amz-Invocation-Type": "RequestResponse"}
@@ -78,13 +95,19 @@ class RemoteClassifier:
 
 
 @asynccontextmanager
-async def open_remote_classifier(aws: Aws, function: str) -> AsyncGenerator[RemoteClassifier]:
+async def open_remote_classifier(
+    aws: Aws, function: str, clock: Callable[[], float] = time
+) -> AsyncGenerator[RemoteClassifier]:
     """The classifier behind the ARN `function`. Opens without asking it."""
-    async with (
-        aiohttp.ClientSession(timeout=_TIMEOUT) as kept,
-        aiohttp.ClientSession(timeout=_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True)) as fresh,
-    ):
-        yield RemoteClassifier(aws, function, kept, fresh)
+    classifier = RemoteClassifier(aws, function, clock)
+    try:
+        yield classifier
+    finally:
+        await classifier.close()
+
+
+def _open_session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=_TIMEOUT)
 
 
 def _read(answer: bytes, count: int) -> tuple[str, Sequence[Scores]]:

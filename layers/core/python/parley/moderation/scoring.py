@@ -3,9 +3,22 @@
 from collections.abc import Sequence
 
 from parley.moderation.classifier import Classifier
-from parley.moderation.model import Scores
+from parley.moderation.model import Category, Scores
+from parley.moderation.service import Moderation
 
 
 async def score_each(classifier: Classifier, texts: Sequence[str]) -> list[Scores]:
     """One text after the other, so that who waits no longer ends it after a text: many can take minutes."""
     return [scores for text in texts for scores in await classifier.classify([text])]
+
+
+async def score_with_keywords(
+    keywords: Moderation, classifier: Classifier, texts: Sequence[str], tier: str | None
+) -> list[dict[Category, float]]:
+    """The highest that the keywords or the classifier give each category, for each text. Raises: ModerationUnavailable."""
+    found: list[dict[Category, float]] = []
+    for text in texts:
+        (scores,) = await classifier.classify([text])
+        by_keywords = (await keywords.judge_window(text, tier, asks_classifier=False)).scores
+        found.append({category: max(by_keywords[category], scores[category]) for category in Category})
+    return found

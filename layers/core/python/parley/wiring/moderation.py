@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from parley.kit.postgres import Pool
 from parley.moderation.classifier import Classifier
-from parley.moderation.keywords import KeywordMatcher, load_keywords
+from parley.moderation.keywords import load_keywords
 from parley.moderation.onnx.classifier import open_classifier
-from parley.moderation.policy import Policy
+from parley.moderation.service import Moderation
 from parley.settings import ModerationSettings
 from parley.wiring.database import open_database
 from parley.wiring.judging import policy_of
@@ -16,11 +16,12 @@ from parley.wiring.judging import policy_of
 
 @dataclass(frozen=True, slots=True)
 class ModerationParts:
-    """The moderation function's parts. Without a `classifier` only reviews are served. `text_limit_bytes` is of a request."""
+    """The moderation function's parts. `keywords` knows the stage's policy, and does not ask the classifier; without a
+    `classifier` only reviews are served. `text_limit_bytes` is of a request.
+    """
 
     pool: Pool
-    policy: Policy
-    keywords: KeywordMatcher
+    keywords: Moderation
     classifier: Classifier | None
     text_limit_bytes: int
 
@@ -33,9 +34,9 @@ async def open_moderation(
 
     Raises: SettingsError for a wrong policy or folder.
     """
-    policy, keywords = policy_of(settings), load_keywords()
+    keywords = Moderation(policy_of(settings), load_keywords(), classifier=None)
     folder = settings.classifier_folder
     own = open_classifier(folder) if classifier is None and folder is not None else nullcontext(classifier)
     with own as scores:
         async with open_database(settings) as pool:
-            yield ModerationParts(pool, policy, keywords, scores, settings.text_limit_bytes)
+            yield ModerationParts(pool, keywords, scores, settings.text_limit_bytes)
