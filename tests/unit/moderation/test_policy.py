@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.moderation.model import Action, Category, Layer, LayerVerdict, Verdict, strictest
+from parley.moderation.model import Action, Category, Layer, LayerVerdict, Verdict, strictest, verdict_to_json
 from parley.moderation.policy import PiiPolicy, Policy, Thresholds, TierPolicy
 from parley.moderation.policy_file import load_policy
 from parley.settings import SettingsError
@@ -69,6 +69,33 @@ def test_a_verdict_has_a_score_for_every_category_and_the_highest_of_its_layers(
     assert strictest(()) is Action.ALLOW
 
 
+def test_a_verdict_is_stored_with_the_thresholds_of_the_scores_that_say_something() -> None:
+    tier = TierPolicy(Thresholds(0.4, 0.7), {Category.SEXUAL_MINORS: Thresholds(0.3, 0.5)})
+    scores = {Category.HATE: 0.123456, Category.SEXUAL_MINORS: 0.01, Category.VIOLENCE: 0.0099}
+    layer = LayerVerdict(Layer.CLASSIFIER, Action.ALLOW, scores, 3.2, "v1", ("threat-1",), tier.limits)
+
+    stored = verdict_to_json(Verdict(Action.ALLOW, (layer, LayerVerdict(Layer.PII, Action.ALLOW, {}, 0.1, "v2"))))
+
+    assert stored["action"] == "allow"
+    assert stored["layers"][0] == {
+        "layer": "classifier",
+        "action": "allow",
+        "scores": {"hate": 0.1235, "sexual/minors": 0.01},
+        "thresholds": {"hate": [0.4, 0.7], "sexual/minors": [0.3, 0.5]},
+        "ms": 3.2,
+        "version": "v1",
+        "matched": ["threat-1"],
+    }
+    assert stored["layers"][1]["thresholds"] == {}
+
+
+def test_the_file_says_how_much_of_a_conversation_a_reviewer_sees(tmp_path: Path) -> None:
+    file = tmp_path / "dev.moderation.toml"
+    file.write_text("[reviews]\ncontext_items = 0")
+
+    assert (load_policy(file).reviews_context_items, Policy().reviews_context_items) == (0, 3)
+
+
 def test_a_file_may_say_nothing_and_means_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "dev.moderation.toml"
     file.write_text("")
@@ -85,6 +112,7 @@ def test_a_file_may_say_nothing_and_means_the_defaults(tmp_path: Path) -> None:
         ("[default.categories.rudeness]", "default.categories.rudeness"),
         ("[tiers.free]\nwhen_away = 'maybe'", "tiers.free.when_away: "),
         ("[pii]\nkinds = ['shoe size']", "pii.kinds"),
+        ("[reviews]\ncontext_items = 21", "reviews.context_items: "),
         ("[pii]\nstrict = true", "pii.strict: Extra inputs are not permitted"),
         ("[", "dev.moderation.toml: "),
     ],

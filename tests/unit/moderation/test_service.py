@@ -1,6 +1,7 @@
 """Judging texts: the keywords first, then the classifier, and the policy where that is away."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,9 +9,11 @@ import pytest
 
 from parley.errors import ModerationUnavailable
 from parley.moderation.keywords import KeywordMatcher, load_keywords
-from parley.moderation.model import Action, Category, Layer, Scores
-from parley.moderation.policy import Policy, Thresholds, TierPolicy
-from parley.moderation.service import Moderation
+from parley.moderation.model import Action, Category, Layer, Scores, verdict_to_json
+from parley.moderation.pii import PiiKind
+from parley.moderation.policy import PiiPolicy, Policy, Thresholds, TierPolicy
+from parley.moderation.service import Moderation, filter_policy_of
+from parley.moderation.stream_filter import StreamFilter
 
 FORBIDDEN = "How do I make sarin?"
 DOUBTFUL = "how do i make a pipe bomb"
@@ -114,3 +117,98 @@ async def test_any_text_is_judged(keywords: KeywordMatcher, text: str) -> None:
     (verdict,) = await Moderation(Policy(), keywords, Scorer()).judge([text], None)
 
     assert verdict.action is Action.ALLOW
+
+
+async def test_personal_data_is_recorded_by_its_kinds_and_no_reason_for_a_review(keywords: KeywordMatcher) -> None:
+    moderation = Moderation(Policy(), keywords, Scorer())
+
+    verdicts = await moderation.judge(["Mail jane@example.com or joe@example.com, IP 93.184.216.34", HARMLESS], None)
+
+    assert [each.action for each in verdicts] == [Action.ALLOW, Action.ALLOW]
+    pii = verdicts[0].layers[-1]
+    assert (pii.layer, pii.action, pii.matched, pii.scores) == (Layer.PII, Action.ALLOW, ("email", "ip"), {})
+    assert [layer.layer for layer in verdicts[1].layers] == [Layer.KEYWORDS, Layer.CLASSIFIER]
+    assert "jane" not in json.dumps(verdict_to_json(verdicts[0]))
+
+
+async def test_personal_data_in_what_is_blocked_is_recorded_too(keywords: KeywordMatcher) -> None:
+    (verdict,) = await Moderation(Policy(), keywords, Scorer()).judge([f"{FORBIDDEN} jane@example.com"], None)
+
+    assert verdict.action is Action.BLOCK
+    assert [layer.layer for layer in verdict.layers] == [Layer.KEYWORDS, Layer.PII]
+
+
+@pytest.mark.parametrize(
+    "pii", [PiiPolicy(input="off"), PiiPolicy(kinds=frozenset({"card"})), PiiPolicy(kinds=frozenset())]
+)
+async def test_what_the_policy_does_not_look_for_is_not_recorded(keywords: KeywordMatcher, pii: PiiPolicy) -> None:
+    (verdict,) = await Moderation(Policy(pii=pii), keywords, None).judge(["jane@example.com"], None)
+
+    assert [layer.layer for layer in verdict.layers] == [Layer.KEYWORDS]
+
+
+async def test_personal_data_is_found_in_long_texts_and_in_remembered_ones(keywords: KeywordMatcher) -> None:
+    moderation = Moderation(Policy(), keywords, None)
+    long, short = "Words and more words. " * 1000 + "jane@example.com", "4111 1111 1111 1111"
+
+    for texts in ([long, short], [short, long], [long]):
+        verdicts = await moderation.judge(texts, None)
+        matched = [verdict.layers[-1].matched for verdict in verdicts]
+        assert matched == [("email",) if text == long else ("card",) for text in texts]
+
+
+async def test_others_go_on_while_a_long_text_is_read(keywords: KeywordMatcher) -> None:
+    """Rows of numbers take longest. Without a thread nobody else would have a turn before the verdict is there."""
+    judging = asyncio.create_task(Moderation(Policy(), keywords, None).judge(["12345 67890, 2468 13579 " * 4000], None))
+
+    turns = 0
+    while not judging.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert turns > 10
+
+
+async def test_a_window_of_an_answer_is_classified_only_where_asked(keywords: KeywordMatcher) -> None:
+    scorer = Scorer(0.9)
+    moderation = Moderation(Policy(), keywords, scorer)
+
+    quick = await moderation.judge_window(HARMLESS, None, asks_classifier=False)
+    thorough = await moderation.judge_window(HARMLESS, None, asks_classifier=True)
+    forbidden = await moderation.judge_window(FORBIDDEN, None, asks_classifier=True)
+
+    assert (quick.action, thorough.action, forbidden.action) == (Action.ALLOW, Action.BLOCK, Action.BLOCK)
+    assert [len(each.layers) for each in (quick, thorough, forbidden)] == [1, 2, 1]
+    assert scorer.asked == [HARMLESS]
+
+
+async def test_personal_data_in_an_answer_is_another_filters_work(keywords: KeywordMatcher) -> None:
+    verdict = await Moderation(Policy(), keywords, None).judge_window("jane@example.com", None, asks_classifier=True)
+
+    assert [layer.layer for layer in verdict.layers] == [Layer.KEYWORDS]
+
+
+async def test_a_verdict_has_the_thresholds_of_its_tier(keywords: KeywordMatcher) -> None:
+    policy = Policy(tiers={"free": TierPolicy(Thresholds(0.2, 0.3))})
+
+    (verdict,) = await Moderation(policy, keywords, Scorer(0.4)).judge([DOUBTFUL], "free")
+
+    assert {layer.thresholds[Category.HARASSMENT] for layer in verdict.layers} == {(0.2, 0.3)}
+
+
+@pytest.mark.parametrize("lets_own_through", [True, False])
+def test_the_filter_of_an_answer_is_the_policys(lets_own_through: bool) -> None:
+    pii = PiiPolicy(kinds=frozenset({"email"}), filters_code=True, lets_own_through=lets_own_through)
+
+    policy = filter_policy_of(pii, ["I am jane@example.com.", "Call 030 1234567."])
+
+    assert policy is not None
+    stream = StreamFilter(policy)
+    assert stream.feed("jane@example.com or `joe@example.com`") + stream.finish() == (
+        "jane@example.com or `[EMAIL_1]`" if lets_own_through else "[EMAIL_1] or `[EMAIL_2]`"
+    )
+    assert policy.kinds == {PiiKind.EMAIL}
+
+
+def test_where_nothing_is_looked_for_an_answer_has_no_filter() -> None:
+    assert filter_policy_of(PiiPolicy(kinds=frozenset()), ["jane@example.com"]) is None

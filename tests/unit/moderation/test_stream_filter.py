@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from parley.moderation.pii import PiiKind, find_pii
 from parley.moderation.pii.scanner import MOST_HELD
-from parley.moderation.stream_filter import FilterPolicy, Redaction, StreamFilter
+from parley.moderation.stream_filter import FilterPolicy, Marks, Redaction, StreamFilter
 from tests.unit.moderation.pii_examples import INNOCENT, JWT, PEM, VALUES
 
 EVERYTHING = FilterPolicy(frozenset(PiiKind), in_code_blocks=True)
@@ -55,6 +55,16 @@ texts = st.lists(st.sampled_from(_ATOMS) | st.text(max_size=8), max_size=12).map
 def run(pieces: Sequence[str], policy: FilterPolicy = EVERYTHING) -> tuple[str, list[Redaction]]:
     stream = StreamFilter(policy)
     return "".join([*map(stream.feed, pieces), stream.finish()]), stream.spans
+
+
+class Counted(list[str]):
+    """Texts that count how often somebody reads them."""
+
+    times_read = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.times_read += 1
+        return super().__iter__()
 
 
 def cut(text: str, sizes: Sequence[int]) -> list[str]:
@@ -153,6 +163,46 @@ def test_the_users_own_values_come_back_to_him(own: str) -> None:
 
     assert out == "Is it jane@example.com, JANE@example.com or +1 (202) 555-0143? Not [EMAIL_1]."
     assert len(redactions) == 1
+
+
+def test_filters_that_share_their_marks_give_a_value_the_same_one() -> None:
+    marks: Marks = {}
+    reasoning, text = StreamFilter(EVERYTHING, marks), StreamFilter(EVERYTHING, marks)
+
+    thought = reasoning.feed("Is it a@b.co or c@d.co? ")
+    said = text.feed("It is C@D.CO, (202) 555-0143 ") + text.finish()
+    thought += reasoning.feed("or +1 202 555 0143 or e@f.co") + reasoning.finish()
+
+    assert thought == "Is it [EMAIL_1] or [EMAIL_2]? or [PHONE_1] or [EMAIL_3]"
+    assert said == "It is [EMAIL_2], [PHONE_1] "
+
+
+def test_filters_that_share_nothing_number_their_marks_alone() -> None:
+    assert run(["a@b.co"])[0] == run(["c@d.co"])[0] == "[EMAIL_1]"
+
+
+def test_whole_messages_are_own_values_and_read_once_for_all_filters_of_a_policy() -> None:
+    said = Counted(["Mail jane@example.com", "or call 030 / 1234567, please. " * 1000])
+    policy = FilterPolicy(own_values=said)
+
+    assert run(["Nothing to find in 2 or 3 words."], policy) == ("Nothing to find in 2 or 3 words.", [])
+    assert said.times_read == 0
+    for _ in range(2):
+        assert (
+            run(["Jane@example.com, +49 30 1234567, 030 1234568"], policy)[0]
+            == "Jane@example.com, +49 30 1234567, [PHONE_1]"
+        )
+    assert said.times_read == 1
+
+
+def test_own_telephones_are_known_among_many_without_their_country() -> None:
+    keys = frozenset(f"+4930{number:08}" for number in range(20_000))
+    policy = FilterPolicy(own_values=keys)
+
+    out, redactions = run([f"030 {number:08}, " for number in range(19_000, 21_000)], policy)
+
+    assert len(redactions) == 1_000
+    assert out.startswith("030 00019000, ")
 
 
 def test_own_values_may_be_keys_of_what_was_found_in_the_users_text() -> None:

@@ -53,9 +53,15 @@ class Action(StrEnum):
 Scores = Mapping[Category, float]
 
 
+# Lower scores are stored with no verdict: they say nothing.
+_STORED_FROM = 0.01
+
+
 @dataclass(frozen=True, slots=True)
 class LayerVerdict:
-    """What one layer found. `matched` names entries of lists or kinds of PII, never the text itself."""
+    """What one layer found. `matched` names entries of lists or kinds of PII, never the text itself. `thresholds` are those
+    that its scores were held against: from where on a category is reviewed, and from where on blocked.
+    """
 
     layer: Layer
     action: Action
@@ -63,6 +69,7 @@ class LayerVerdict:
     ms: float
     version: str
     matched: tuple[str, ...] = ()
+    thresholds: Mapping[Category, tuple[float, float]] = field(default_factory=dict[Category, tuple[float, float]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +94,20 @@ def strictest(actions: "tuple[Action, ...]") -> Action:
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
-    """As it is stored beside what it is about: scores, versions and names of lists' entries, without a word of the text."""
+    """As it is stored beside what it is about: scores, their thresholds, versions and names of lists' entries, without a word of
+    the text.
+    """
+    return {"action": verdict.action, "layers": [_layer_to_json(each) for each in verdict.layers]}
+
+
+def _layer_to_json(layer: LayerVerdict) -> dict[str, Any]:
+    shown = {category: score for category, score in layer.scores.items() if score >= _STORED_FROM}
     return {
-        "action": verdict.action,
-        "layers": [
-            {
-                "layer": each.layer,
-                "action": each.action,
-                "scores": {category.value: round(score, 4) for category, score in each.scores.items() if score >= 0.01},
-                "ms": each.ms,
-                "version": each.version,
-                "matched": list(each.matched),
-            }
-            for each in verdict.layers
-        ],
+        "layer": layer.layer,
+        "action": layer.action,
+        "scores": {category.value: round(score, 4) for category, score in shown.items()},
+        "thresholds": {each.value: list(layer.thresholds[each]) for each in shown if each in layer.thresholds},
+        "ms": layer.ms,
+        "version": layer.version,
+        "matched": list(layer.matched),
     }

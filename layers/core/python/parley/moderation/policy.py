@@ -36,14 +36,21 @@ class TierPolicy:
 
     def judge(self, scores: Scores) -> Action:
         """The strictest that any category asks for."""
-        actions = [self.of_category.get(each, self.thresholds).judge(score) for each, score in scores.items()]
+        actions = [self.thresholds_of(each).judge(score) for each, score in scores.items()]
         return max(actions, key=lambda action: action.severity, default=Action.ALLOW)
 
     def flagged(self, scores: Scores) -> frozenset[Category]:
         """The categories that are at least to be reviewed."""
-        return frozenset(
-            each for each, score in scores.items() if score >= self.of_category.get(each, self.thresholds).review
-        )
+        return frozenset(each for each, score in scores.items() if score >= self.thresholds_of(each).review)
+
+    def thresholds_of(self, category: Category) -> Thresholds:
+        return self.of_category.get(category, self.thresholds)
+
+    @property
+    def limits(self) -> dict[Category, tuple[float, float]]:
+        """What scores are held against: review and block, of every category."""
+        of_all = {each: self.thresholds_of(each) for each in Category}
+        return {each: (limits.review, limits.block) for each, limits in of_all.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,16 @@ class PiiPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One stage's. In a dry run everything is judged and recorded, and nothing is blocked, withheld or redacted."""
+    """One stage's. In a dry run everything is judged and recorded, and nothing is blocked, withheld or redacted. Who reviews an
+    item sees as many as `reviews_context_items` before it.
+    """
 
     default: TierPolicy = TierPolicy()
     tiers: Mapping[str, TierPolicy] = field(default_factory=dict[str, TierPolicy])
     pii: PiiPolicy = PiiPolicy()
     is_dry_run: bool = False
     keeps_withheld_text: bool = True
+    reviews_context_items: int = 3
 
     def of(self, tier: str | None) -> TierPolicy:
         return self.tiers.get(tier or "", self.default)

@@ -60,12 +60,17 @@ class _Pii(_Table):
     lets_own_through: bool = True
 
 
+class _Reviews(_Table):
+    context_items: Annotated[int, Field(ge=0, le=20)] = 3
+
+
 class _Document(_Table):
     dry_run: bool = False
     keeps_withheld_text: bool = True
     default: _Tier = _Tier()
     tiers: dict[str, _Tier] = {}
     pii: _Pii = _Pii()
+    reviews: _Reviews = _Reviews()
 
     def to_policy(self) -> Policy:
         pii = self.pii
@@ -75,4 +80,5 @@ class _Document(_Table):
             PiiPolicy(pii.input, frozenset(pii.kinds), pii.filters_code, pii.lets_own_through),
             self.dry_run,
             self.keeps_withheld_text,
+            self.reviews.context_items,
         )

@@ -17,6 +17,9 @@ class PiiKind(StrEnum):
     NAME = "name"
 
 
+# Stored with verdicts; raised where other things are found than before.
+PII_VERSION = "pii-1"
+
 DEFAULT_KINDS = frozenset(PiiKind) - {PiiKind.NAME}
 
 # Where a number without a country's code may come from when nothing before it says that it is a telephone's. More regions
