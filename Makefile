@@ -64,8 +64,8 @@ eval-moderation: setup-test ## how well moderation finds what it should: the cla
 	$(BIN)/python -m training.evaluate $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m training.evaluate_pii
 
-build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.14
-	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.14)
+build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.14 CLASSIFIER=folder|s3://…
+	$(BIN)/python -m layers.build --arch $(or $(ARCH),arm64) --python $(or $(PY),3.14) $(if $(CLASSIFIER),--classifier $(CLASSIFIER))
 
 synth: build-for-stage ## write the stacks of a stage into cdk.out, without an account: STAGE=dev|prod
 	$(BIN)/python app.py -c stage=$(STAGE)

@@ -33,7 +33,7 @@ class Build:
 
 def find_build(config: BuildConfig, folder: str | None = None) -> Build:
     """The build in `folder`, or where `make build` puts it. Raises: ConfigError that says what to type."""
-    command = f"make build ARCH={config.architecture} PY={config.python}"
+    command = f"make build {config.variables}"
     path = Path(folder) if folder else _BUILD / f"{config.architecture}-py{config.python}"
     manifest = path / "manifest.json"
     if not manifest.is_file():
@@ -44,4 +44,6 @@ def find_build(config: BuildConfig, folder: str | None = None) -> Build:
             f"build: {path} is for Python {built['python']} on {built['arch']}, and the stage runs Python "
             f"{config.python} on {config.architecture}; type: {command}"
         )
+    if built.get("classifier") != config.classifier:
+        raise ConfigError(f"build: {path} has another classifier than the stage; type: {command}")
     return Build(path.resolve(), config)

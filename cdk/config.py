@@ -56,6 +56,20 @@ class BuildConfig(_Table):
 
     architecture: Literal["arm64", "x86_64"]
     python: Literal["3.12", "3.13", "3.14"]
+    # A folder, or s3://bucket/prefix, with a classifier in place of Parley's own (docs/deploy.md).
+    classifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/:-]+$")] | None = None
+
+    @property
+    def variables(self) -> str:
+        """What `make build` is given for it."""
+        classifier = f" CLASSIFIER={self.classifier}" if self.classifier else ""
+        return f"ARCH={self.architecture} PY={self.python}{classifier}"
+
+    @property
+    def flags(self) -> str:
+        """And `python -m layers.build`."""
+        classifier = f" --classifier {self.classifier}" if self.classifier else ""
+        return f"--arch {self.architecture} --python {self.python}{classifier}"
 
 
 class NetworkConfig(_Table):
@@ -155,6 +169,9 @@ class ApiConfig(_Table):
     background_concurrency: Annotated[int, Field(ge=2, le=1000)]
     # Executions at once for all other jobs, each of which does up to ten.
     jobs_concurrency: Annotated[int, Field(ge=2, le=1000)]
+    # Executions of the moderation function that are kept warm: a cold one answers after its turn's deadline, and the turn is
+    # judged by keywords alone. 0 keeps none.
+    moderation_provisioned: Annotated[int, Field(ge=0, le=1000)] = 0
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_days: Literal[7, 30, 90, 365]
 
@@ -278,4 +295,4 @@ if __name__ == "__main__":
         wanted = load_config(sys.argv[1]).build
     except ConfigError as error:
         sys.exit(str(error))
-    print(f"--arch {wanted.architecture} --python {wanted.python}")  # noqa: T201
+    print(wanted.flags)  # noqa: T201

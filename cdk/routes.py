@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-HttpFunction = Literal["chat", "history", "accounts"]
+HttpFunction = Literal["chat", "history", "accounts", "moderation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +21,6 @@ ROUTES = (
     Route("/v1/conversations", "history"),
     Route("/v1/me", "accounts"),
     Route("/v1/api_keys", "accounts"),
+    Route("/v1/moderations", "moderation"),
+    Route("/v1/admin/reviews", "moderation"),
 )

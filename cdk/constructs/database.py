@@ -22,7 +22,7 @@ _VERSION = "18.6"
 _NAME = "parley"
 OWNER = "parley_owner"
 # Those of the migrations that sign in; what each may see is theirs to say.
-ROLES = ("parley_app", "parley_jobs", "parley_auth")
+ROLES = ("parley_app", "parley_jobs", "parley_auth", "parley_review")
 # Amazon's roots, in the core layer: the proxy's certificate is one of ACM's.
 _ROOTS = "/opt/python/parley/kit/amazon_roots.pem"
 

@@ -4,7 +4,7 @@
 # pyright: reportArgumentType=false
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
@@ -52,19 +52,20 @@ class Platform:
 def create_platform(scope: Construct, config: StageConfig, build: Build, vpc: ec2.IVpc) -> Platform:
     """The two layers that every function stands on: third-party packages, and the core."""
     empty = Platform(config, build, vpc, ())
-    layers = [
-        lambda_.LayerVersion(
-            scope,
-            f"{name.title()}Layer",
-            code=lambda_.Code.from_asset(build.layer(name)),
-            compatible_architectures=[empty.architecture],
-            compatible_runtimes=[empty.runtime],
-            # Old versions of the functions still name it.
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        for name in ("deps", "core")
-    ]
-    return Platform(config, build, vpc, layers)
+    return replace(empty, layers=[create_layer(scope, empty, name) for name in ("deps", "core")])
+
+
+def create_layer(scope: Construct, platform: Platform, name: str) -> lambda_.LayerVersion:
+    """The layer `name` of the build."""
+    return lambda_.LayerVersion(
+        scope,
+        f"{name.title()}Layer",
+        code=lambda_.Code.from_asset(platform.build.layer(name)),
+        compatible_architectures=[platform.architecture],
+        compatible_runtimes=[platform.runtime],
+        # Old versions of the functions still name it.
+        removal_policy=RemovalPolicy.RETAIN,
+    )
 
 
 class PythonFunction(Construct):
@@ -84,7 +85,9 @@ class PythonFunction(Construct):
         handler: str | None = None,
         extra_layers: Sequence[lambda_.ILayerVersion] = (),
         concurrency: int | None = None,
+        provisioned: int = 0,
     ) -> None:
+        """`concurrency` is taken out of the account's for it alone; `provisioned` executions are always warm, and paid for."""
         super().__init__(scope, name.title())
         config = platform.config
         self.name = name
@@ -117,7 +120,13 @@ class PythonFunction(Construct):
         accept(
             self.function, "AWS::Lambda::Function", {"W3005": "CDK's own: a function that waits for its role twice."}
         )
-        self.alias = lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
+        self.alias = lambda_.Alias(
+            self,
+            "Live",
+            alias_name="live",
+            version=self.function.current_version,
+            provisioned_concurrent_executions=provisioned or None,
+        )
 
     def _create_role(self, statements: Sequence[iam.PolicyStatement], log_group_arn: str) -> iam.Role:
         stack = Stack.of(self)

@@ -20,7 +20,7 @@ from cdk.config import StageConfig
 from cdk.constructs.api import Api
 from cdk.constructs.database import OWNER
 from cdk.constructs.migration import Migrations
-from cdk.constructs.python_function import PythonFunction, create_platform
+from cdk.constructs.python_function import PythonFunction, create_layer, create_platform
 from cdk.stacks.data import DataStack
 from cdk.stacks.identity import IdentityStack
 from cdk.stacks.network import NetworkStack
@@ -30,6 +30,8 @@ _ADAPTER_ACCOUNT = "753240598075"
 _ADAPTER_VERSION = 27
 # Buffered functions: API Gateway hangs up at 29 s.
 _BUFFERED_TIMEOUT_S = 28
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+_WHOLE_VCPU_MB = 1769
 
 
 class ApiStack(Stack):
@@ -61,20 +63,34 @@ class ApiStack(Stack):
         self._catalogue = catalogue
         self._platform = create_platform(self, config, build, network.vpc)
         self._models = self._create_models_layer()
+        self.moderation = self._create_moderation()
         self.chat = self._create_chat()
         self.history = self._create_history()
         self.accounts = self._create_accounts()
         self.authorizer = self._create_authorizer(identity)
         self.jobs = self._create_jobs()
         self.migrate = self._create_migrate()
-        self.functions = (self.chat, self.history, self.accounts, self.authorizer, self.jobs, self.migrate)
+        self.functions = (
+            self.chat,
+            self.history,
+            self.accounts,
+            self.moderation,
+            self.authorizer,
+            self.jobs,
+            self.migrate,
+        )
         self._migrate_around_new_code(build)
         self.api = Api(
             self,
             "Api",
             config=config,
             authorizer=self.authorizer,
-            functions={"chat": self.chat, "history": self.history, "accounts": self.accounts},
+            functions={
+                "chat": self.chat,
+                "history": self.history,
+                "accounts": self.accounts,
+                "moderation": self.moderation,
+            },
         )
 
     def _create_chat(self) -> PythonFunction:
@@ -128,6 +144,27 @@ class ApiStack(Stack):
             security_groups=[self._network.database_clients],
             environment=self._database("parley_app"),
             statements=[self._data.database.connect_statement("parley_app")],
+        )
+
+    def _create_moderation(self) -> PythonFunction:
+        """The classifier, for turns by Lambda's own Invoke and for `/v1/moderations`; and the queue of reviews."""
+        return PythonFunction(
+            self,
+            "moderation",
+            platform=self._platform,
+            extra_layers=[create_layer(self, self._platform, "ml"), self._models],
+            # From this memory on a function has a whole vCPU; the classifier needs 125 MB, and 10 ms of one core for a message.
+            memory_mb=_WHOLE_VCPU_MB,
+            timeout_s=_BUFFERED_TIMEOUT_S,
+            provisioned=self._config.api.moderation_provisioned,
+            # It calls nobody but the database: what it is asked to judge cannot make it.
+            security_groups=[self._network.database_clients],
+            environment={
+                **self._database("parley_review"),
+                "MODERATION_FILE": f"/opt/{self._moderation_file}",
+                "CLASSIFIER_FOLDER": "/opt/classifier",
+            },
+            statements=[self._data.database.connect_statement("parley_review")],
         )
 
     def _create_authorizer(self, identity: IdentityStack) -> PythonFunction:
@@ -252,6 +289,7 @@ class ApiStack(Stack):
         return {
             "MODELS_FILE": f"/opt/{self._catalogue.file.name}",
             "MODERATION_FILE": f"/opt/{self._moderation_file}",
+            "MODERATION_FUNCTION": self.moderation.alias.function_arn,
             "TURN_DEADLINE_S": str(self._config.api.turn_deadline_s),
             "TURNS_QUEUE_URL": self._data.turns.queue_url,
             "JOBS_QUEUE_URL": self._data.jobs.queue_url,
@@ -262,6 +300,7 @@ class ApiStack(Stack):
         queues = [self._data.turns.queue_arn, self._data.jobs.queue_arn]
         return [
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=queues),
+            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.moderation.alias.function_arn]),
             *(_read_secret(each) for each in self._catalogue.secret_arns),
         ]
 

@@ -15,7 +15,7 @@ from cdk.config import STAGES, load_config
 
 FindBuild = Callable[[str], Path]
 FindAssembly = Callable[[str], Path]
-FUNCTIONS = ("accounts", "authorizer", "chat", "history", "jobs", "migrate")
+FUNCTIONS = ("accounts", "authorizer", "chat", "history", "jobs", "migrate", "moderation")
 FindResources = Callable[[str, str], dict[str, dict[str, Any]]]
 FindTemplate = Callable[[str, str], Template]
 
@@ -35,6 +35,7 @@ def fake_build(tmp_path_factory: pytest.TempPathFactory, root: Path) -> FindBuil
         for name in FUNCTIONS:
             _write(folder / "functions" / name / "lambdas" / name / "main.py", f"# {name}\n")
         _write(folder / "layers/deps/python/package.py", "")
+        _write(folder / "layers/ml/classifier/classifier.toml", "")
         migrations = "layers/core/python/parley/migrations"
         shutil.copytree(root / migrations, folder / migrations, ignore=shutil.ignore_patterns("__pycache__"))
         _write(folder / "web/index.html", "<!doctype html>\n")

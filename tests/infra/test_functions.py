@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
+from cdk.config import load_config
 from parley.settings import (
     AccountsSettings,
     AuthorizerSettings,
@@ -13,6 +14,7 @@ from parley.settings import (
     HistorySettings,
     JobsSettings,
     MigrateSettings,
+    ModerationSettings,
     Settings,
 )
 from tests.infra.conftest import FUNCTIONS, FindAssembly, FindResources
@@ -25,6 +27,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "history": HistorySettings,
     "jobs": JobsSettings,
     "migrate": MigrateSettings,
+    "moderation": ModerationSettings,
 }
 # What Lambda puts there itself.
 _LAMBDA = {
@@ -73,13 +76,14 @@ def test_no_secret_is_in_an_environment(find_resources: FindResources, stage: st
     assert not any("PASSWORD" in key or ("SECRET" in key and not key.endswith("_ARN")) for key in environment)
 
 
-@pytest.mark.parametrize("name", ["accounts", "authorizer", "chat", "history", "jobs"])
+@pytest.mark.parametrize("name", ["accounts", "authorizer", "chat", "history", "jobs", "moderation"])
 def test_a_function_signs_in_to_the_database_by_token_and_checks_who_answers(
     find_resources: FindResources, stage: str, name: str
 ) -> None:
     environment = _environment(find_resources, stage, name)
 
-    role = {"authorizer": "parley_auth", "jobs": "parley_jobs"}.get(name, "parley_app")
+    roles = {"authorizer": "parley_auth", "jobs": "parley_jobs", "moderation": "parley_review"}
+    role = roles.get(name, "parley_app")
     assert environment["DATABASE_URL"].startswith(f"postgresql://{role}@")
     assert "sslmode=verify-full" in environment["DATABASE_URL"]
     assert environment["DATABASE_IAM_AUTH"] == "true"
@@ -107,7 +111,7 @@ def test_chat_runs_under_the_web_adapter_and_outlives_its_turns(find_resources: 
     assert float(variables["TURN_DEADLINE_S"]) + 10 <= chat["Timeout"] <= 900
 
 
-@pytest.mark.parametrize("name", ["accounts", "history"])
+@pytest.mark.parametrize("name", ["accounts", "history", "moderation"])
 def test_a_buffered_function_ends_before_the_gateway_hangs_up(
     find_resources: FindResources, stage: str, name: str
 ) -> None:
@@ -152,7 +156,10 @@ def test_the_jobs_function_acts_for_users_as_the_functions_do_that_they_call(
 
 
 def test_chat_and_jobs_run_the_same_turns(find_resources: FindResources, stage: str) -> None:
-    names = ("MODELS_FILE", "MODERATION_FILE", "TURN_DEADLINE_S", "TURNS_QUEUE_URL", "JOBS_QUEUE_URL")
+    names = (
+        *("MODELS_FILE", "MODERATION_FILE", "MODERATION_FUNCTION"),
+        *("TURN_DEADLINE_S", "TURNS_QUEUE_URL", "JOBS_QUEUE_URL"),
+    )
     chat, jobs = (_environment(find_resources, stage, name) for name in ("chat", "jobs"))
 
     assert [jobs[name] for name in names] == [chat[name] for name in names]
@@ -170,11 +177,61 @@ def test_whoever_runs_turns_has_catalogue_and_policy_and_nothing_else_of_the_sta
     files = [each.name for each in (find_assembly(stage) / f"asset.{digest}").iterdir()]
 
     assert sorted(files) == [f"{stage}.models.toml", f"{stage}.moderation.toml"]
-    for name in ("chat", "jobs"):
+    for name in ("chat", "jobs", "moderation"):
         assert any("ModelsLayer" in resolve(each) for each in _function(find_resources, stage, name)["Layers"])
         environment = _environment(find_resources, stage, name)
-        assert environment["MODELS_FILE"] == f"/opt/{stage}.models.toml"
         assert environment["MODERATION_FILE"] == f"/opt/{stage}.moderation.toml"
+        assert environment.get("MODELS_FILE") == (None if name == "moderation" else f"/opt/{stage}.models.toml")
+
+
+def test_the_classifier_is_the_moderation_function_s_alone(
+    find_resources: FindResources, find_assembly: FindAssembly, stage: str
+) -> None:
+    (name, layer), *more = (
+        (name.rpartition("/")[2], each["Properties"])
+        for name, each in find_resources(stage, "Lambda::LayerVersion").items()
+        if "MlLayer" in name
+    )
+    asset = find_assembly(stage) / f"asset.{layer['Content']['S3Key'].removesuffix('.zip')}"
+    functions = find_resources(stage, "Lambda::Function").values()
+    having = [each["Properties"] for each in functions if {"Ref": name} in each["Properties"].get("Layers", [])]
+
+    assert more == []
+    assert (asset / "classifier/classifier.toml").is_file()
+    assert [each["FunctionName"] for each in having] == [f"parley-{stage}-moderation"]
+    folders = {each: _environment(find_resources, stage, each).get("CLASSIFIER_FOLDER") for each in FUNCTIONS}
+    assert {each: folder for each, folder in folders.items() if folder} == {"moderation": "/opt/classifier"}
+
+
+def test_the_moderation_function_has_a_whole_core_and_reaches_nothing_but_the_database(
+    find_resources: FindResources, stage: str
+) -> None:
+    moderation = _function(find_resources, stage, "moderation")
+    (group,) = moderation["VpcConfig"]["SecurityGroupIds"]
+
+    assert moderation["MemorySize"] == 1769
+    assert "DatabaseClients" in resolve(group)
+
+
+def test_whoever_runs_turns_asks_the_alias_of_the_moderation_function(
+    find_resources: FindResources, stage: str
+) -> None:
+    (alias,) = (name.rpartition("/")[2] for name in find_resources(stage, "Lambda::Alias") if "Moderation" in name)
+
+    asked = {name: _environment(find_resources, stage, name).get("MODERATION_FUNCTION") for name in FUNCTIONS}
+    assert {name: function for name, function in asked.items() if function} == {"chat": alias, "jobs": alias}
+
+
+def test_what_is_kept_warm_is_what_the_stage_says(find_resources: FindResources, stage: str) -> None:
+    warm = {
+        name.rpartition("/")[2]: each["Properties"]["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"]
+        for name, each in find_resources(stage, "Lambda::Alias").items()
+        if "ProvisionedConcurrencyConfig" in each["Properties"]
+    }
+
+    wanted = load_config(stage).api.moderation_provisioned
+    assert [(name[:10], count) for name, count in warm.items()] == ([("Moderation", wanted)] if wanted else [])
+    assert {"dev": 0, "prod": 2}[stage] == wanted
 
 
 def test_only_who_runs_turns_reaches_the_pools(find_resources: FindResources, stage: str) -> None:

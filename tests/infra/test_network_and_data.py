@@ -28,7 +28,7 @@ def test_production_survives_the_loss_of_a_zone_and_calls_aws_in_private(find_re
     services = {resolve(each["ServiceName"]).rpartition("us-east-1.")[2] for each in endpoints}
 
     assert len(_all(find_resources, "prod", "EC2::NatGateway")) == 3
-    assert services == {"s3", "secretsmanager", "sqs", "logs", "ecr.api", "ecr.dkr"}
+    assert services == {"s3", "secretsmanager", "sqs", "lambda", "logs", "ecr.api", "ecr.dkr"}
 
 
 def test_nothing_lets_the_world_in(find_resources: FindResources, stage: str) -> None:

@@ -138,6 +138,7 @@ def test_a_function_signs_in_as_its_own_user_only(find_resources: FindResources,
                 "authorizer": ["parley_auth"],
                 "jobs": ["parley_jobs", "parley_app"],
                 "migrate": ["parley_owner"],
+                "moderation": ["parley_review"],
             }.get(function, ["parley_app"])
             assert sorted(resource.rpartition("/")[2] for resource in resources) == sorted(roles)
         if each["Action"] == "elasticache:Connect":
@@ -158,6 +159,32 @@ def test_only_who_begins_turns_may_queue_jobs_and_only_in_these_two_queues(
     for resources in senders.values():
         assert len(resources) == 2
         assert all("Turns" in resource or "Jobs" in resource for resource in resources)
+
+
+def test_only_who_runs_turns_may_ask_the_moderation_function_and_only_by_its_alias(
+    find_resources: FindResources, stage: str
+) -> None:
+    (alias,) = (name.rpartition("/")[2] for name in find_resources(stage, "Lambda::Alias") if "Moderation" in name)
+    askers = [
+        (name.partition("/")[2].partition("Role")[0], resolve(each["Resource"]))
+        for name, each in _of_functions(find_resources, stage)
+        if "lambda:InvokeFunction" in _list(each["Action"])
+    ]
+
+    assert sorted(askers) == [("Chat", alias), ("Jobs", alias)]
+
+
+def test_the_moderation_function_may_do_nothing_but_sign_in_to_the_database(
+    find_resources: FindResources, stage: str
+) -> None:
+    granted = {
+        action
+        for name, each in _of_functions(find_resources, stage)
+        if "/ModerationRole" in name and each["Effect"] == "Allow"
+        for action in _list(each["Action"])
+    }
+
+    assert granted - _PLATFORM == {"rds-db:connect"}
 
 
 def test_roles_may_do_what_the_tests_saw_the_code_do_and_no_more(
