@@ -5,6 +5,7 @@ import { learn, refresh, titleOf } from "./conversations/list";
 import { online } from "./kit/network";
 import { onTold } from "./kit/tabs";
 import { loadModels } from "./models";
+import { loadRoles } from "./roles";
 import { openId, rereadAddress } from "./router";
 import { text } from "./text";
 import { followAddress, reloadCurrent } from "./threads/current";
@@ -19,6 +20,7 @@ function catchUp(): void {
   refreshedAt = Date.now();
   void refresh(openId.value);
   void loadModels();
+  void loadRoles();
   reloadCurrent();
 }
 
@@ -30,6 +32,8 @@ async function begin(): Promise<void> {
   await refresh(openId.value);
   const id = openId.value;
   if (id && titleOf(id) === null) await learn(id);
+  // Last: few have any.
+  void loadRoles();
 }
 
 document.documentElement.lang = text.language;

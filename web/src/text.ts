@@ -1,4 +1,4 @@
-/** Every word the page says, in one place: to translate the page is to translate this file. */
+/** Every word the page says, in one place: to translate the page is to translate this file, and `text-reviews.ts` for reviewers. */
 
 const locale = navigator.language || "en";
 const number = new Intl.NumberFormat(locale);
@@ -81,6 +81,7 @@ export const text = {
     dark: "Dark",
     shortcuts: "Keyboard shortcuts",
     keys: "API keys",
+    reviews: "Reviews",
     signOut: "Sign out",
   },
 
@@ -232,6 +233,12 @@ export const text = {
     server: "Something went wrong on our side. Your text is back in the box; send it again.",
     waitSeconds: (seconds: number) => `Free again in ${number.format(seconds)} s.`,
   } as const,
+
+  reviews: {
+    title: "Reviews",
+    loading: "Loading reviews",
+    failed: "This part of Parley could not be loaded.",
+  },
 
   stopFailed: "The answer could not be stopped. Try again.",
 

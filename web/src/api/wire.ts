@@ -71,6 +71,11 @@ export interface WireAppeal {
   readonly appealed_at: number | null;
 }
 
+/** Who asks. */
+export interface WireMe {
+  readonly roles: readonly string[];
+}
+
 export interface WireKey {
   readonly id: string;
   readonly name: string;

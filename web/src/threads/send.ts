@@ -7,7 +7,7 @@ import * as list from "../conversations/list";
 import { pause } from "../kit/pause";
 import { tellTabs } from "../kit/tabs";
 import { chosenModel, modelToAsk } from "../models";
-import { addressOf, openId } from "../router";
+import { addressOf, openId, openReview } from "../router";
 import { noteEnd } from "./end";
 import { loadThread } from "./load";
 import {
@@ -134,7 +134,7 @@ class Turn {
     const { thread } = this;
     const created = await api.createConversation();
     this.#created = true;
-    const shown = openId.value === null;
+    const shown = openId.value === null && openReview.value === null;
     thread.adopt(created.id);
     list.add(created.id, firstLine(this.words));
     if (shown) {

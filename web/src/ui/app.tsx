@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { sessionState, wasSignedIn } from "../auth/session";
 import { titleOf } from "../conversations/list";
 import { online } from "../kit/network";
-import { go } from "../router";
+import { go, openReview } from "../router";
 import { text } from "../text";
 import { current } from "../threads/current";
 import { loadThread } from "../threads/load";
@@ -17,6 +17,8 @@ import { Empty } from "./empty";
 import { drawerOpen, isPhone } from "./frame";
 import { Icon } from "./icons";
 import { KeysDialog } from "./keys-dialog";
+import { Note } from "./note";
+import { Reviews } from "./reviews";
 import { ShortcutList, useShortcuts } from "./shortcuts";
 import { Sidebar, startChat } from "./sidebar";
 import { SignIn } from "./sign-in";
@@ -35,7 +37,8 @@ function Inside(): VNode {
   useShortcuts();
   const phone = isPhone.value;
   const thread = current.value;
-  const title = titleOf(thread.id.value);
+  const reviews = openReview.value !== null;
+  const title = reviews ? text.reviews.title : titleOf(thread.id.value);
   useEffect(() => {
     document.title = title ? `${title} · ${text.product}` : text.product;
   }, [title]);
@@ -53,8 +56,8 @@ function Inside(): VNode {
       <main inert={phone && drawerOpen.value}>
         {phone && <PhoneBar title={title} />}
         <NetworkNotice />
-        {thread.phase.value !== "new" && <h1 class="unseen">{title ?? text.sidebar.untitled}</h1>}
-        <Column thread={thread} />
+        {!reviews && thread.phase.value !== "new" && <h1 class="unseen">{title ?? text.sidebar.untitled}</h1>}
+        {reviews ? <Reviews /> : <Column thread={thread} />}
       </main>
       <Toasts />
       <ShortcutList />
@@ -134,23 +137,6 @@ function LoadingThread(): VNode {
       <div class="column loading">
         <Skeleton rows={6} label={text.conversation.loading} />
       </div>
-    </div>
-  );
-}
-
-interface NoteProps {
-  readonly sentence: string;
-  readonly action: string;
-  readonly run: () => void;
-}
-
-function Note({ sentence, action, run }: NoteProps): VNode {
-  return (
-    <div class="note" role="alert">
-      <p>{sentence}</p>
-      <button type="button" class="primary" onClick={run}>
-        {action}
-      </button>
     </div>
   );
 }

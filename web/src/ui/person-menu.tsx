@@ -2,9 +2,11 @@
 import type { VNode } from "preact";
 import { person, signOut } from "../auth/session";
 import { flushRemovals } from "../conversations/list";
+import { mayReview } from "../roles";
+import { goReview } from "../router";
 import { text } from "../text";
 import { chooseTheme, type Theme, theme } from "../theme";
-import { keysOpen, shortcutsOpen } from "./frame";
+import { drawerOpen, keysOpen, shortcutsOpen } from "./frame";
 import type { IconName } from "./icons";
 import { type Entry, Menu } from "./menu";
 
@@ -23,6 +25,7 @@ export function PersonMenu({ rail }: { readonly rail: boolean }): VNode {
       run: () => chooseTheme(name),
     })),
     { label: text.person.shortcuts, icon: "keyboard", run: () => (shortcutsOpen.value = true) },
+    ...(mayReview.value ? [reviews] : []),
     { label: text.person.keys, icon: "key", run: () => (keysOpen.value = true) },
     { label: text.person.signOut, icon: "leave", run: leave },
   ];
@@ -42,6 +45,14 @@ export function PersonMenu({ rail }: { readonly rail: boolean }): VNode {
     </div>
   );
 }
+
+const reviews: Entry = {
+  ...{ label: text.person.reviews, icon: "shield" },
+  run: () => {
+    drawerOpen.value = false;
+    goReview("");
+  },
+};
 
 function Head(): VNode {
   const who = person.value;

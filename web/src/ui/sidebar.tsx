@@ -10,6 +10,7 @@ import { IconButton } from "./button";
 import { ConversationRow } from "./conversation-row";
 import { collapsed, drawerOpen, isPhone, searchWanted, setCollapsed, wantSearch, wantWriting } from "./frame";
 import { Icon, Mark } from "./icons";
+import { More } from "./more";
 import { PersonMenu } from "./person-menu";
 import { Skeleton } from "./skeleton";
 
@@ -153,25 +154,9 @@ function ListEnd({ query, found }: { readonly query: string; readonly found: num
   }
   if (phase === "first" || phase === "loading")
     return <Skeleton rows={found > 0 ? 2 : 7} label={text.sidebar.loading} />;
-  if (hasMore.value && query === "") return <More key={conversations.value.length} />;
+  if (hasMore.value && query === "") return <More key={conversations.value.length} load={loadMore} />;
   if (found > 0) return null;
   return <p class="list-note">{query ? text.sidebar.noMatch(query) : text.sidebar.empty}</p>;
-}
-
-/** Reads the next page when it comes near. */
-function More(): VNode {
-  const mark = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const watcher = new IntersectionObserver(
-      (entries) => {
-        if (entries.some((entry) => entry.isIntersecting)) void loadMore();
-      },
-      { rootMargin: "400px" },
-    );
-    if (mark.current) watcher.observe(mark.current);
-    return () => watcher.disconnect();
-  }, []);
-  return <div ref={mark} class="more-mark" />;
 }
 
 function nameOf(group: DayGroup): string {

@@ -1,0 +1,36 @@
+/** The place of the pages for reviewers, whose code is fetched when somebody goes there. */
+import { signal } from "@preact/signals";
+import type { ComponentType, VNode } from "preact";
+import { useEffect } from "preact/hooks";
+import { text } from "../text";
+import { Note } from "./note";
+import { Skeleton } from "./skeleton";
+
+const page = signal<ComponentType | "loading" | "failed" | null>(null);
+
+function fetchPage(): void {
+  if (page.value !== null && page.value !== "failed") return;
+  page.value = "loading";
+  import("./reviews/page").then(
+    (module) => {
+      page.value = module.ReviewsPage;
+    },
+    () => {
+      page.value = "failed";
+    },
+  );
+}
+
+export function Reviews(): VNode {
+  useEffect(fetchPage, []);
+  const Page = page.value;
+  if (Page === "failed") return <Note sentence={text.reviews.failed} action={text.retry} run={fetchPage} />;
+  if (Page === null || Page === "loading") {
+    return (
+      <div class="column loading">
+        <Skeleton rows={6} label={text.reviews.loading} />
+      </div>
+    );
+  }
+  return <Page />;
+}

@@ -1,0 +1,65 @@
+/** What each layer of moderation found, how sure it was, and what it wanted. */
+import type { VNode } from "preact";
+import type { WireLayer, WireWholeReview } from "../../reviews/wire";
+import { type Finding, findingsOf, nameOfCategory } from "../../reviews/words";
+import { words } from "../../text-reviews";
+import { Part } from "./part";
+
+export function Findings({ review }: { readonly review: WireWholeReview }): VNode {
+  const layers = review.verdict?.layers ?? [];
+  return (
+    <Part title={words.findings.title}>
+      {layers.length === 0 && <p class="quiet">{words.findings.none}</p>}
+      <ul class="layers">
+        {layers.map((layer) => (
+          <Layer key={layer.layer} layer={layer} />
+        ))}
+      </ul>
+      {review.unjudged && <p class="quiet">{words.findings.unjudged}</p>}
+    </Part>
+  );
+}
+
+function Layer({ layer }: { readonly layer: WireLayer }): VNode {
+  const found = findingsOf(layer);
+  const matched = layer.matched ?? [];
+  return (
+    <li>
+      <p class="layer-head">
+        <b>{words.findings.layers[layer.layer] ?? layer.layer}</b>
+        <span class={`layer-action ${layer.action}`}>{words.findings.actions[layer.action]}</span>
+      </p>
+      {found.length === 0 && matched.length === 0 && <p class="quiet">{words.findings.nothing}</p>}
+      {found.length > 0 && (
+        <ul class="scores">
+          {found.map((finding) => (
+            <Score key={finding.category} finding={finding} />
+          ))}
+        </ul>
+      )}
+      {matched.length > 0 && (
+        <p class="matched">
+          <span class="quiet">{words.findings.matched}</span>
+          {matched.map((entry) => (
+            <code key={entry}>{entry}</code>
+          ))}
+        </p>
+      )}
+      {layer.version && <p class="layer-version">{words.findings.version(layer.version)}</p>}
+    </li>
+  );
+}
+
+function Score({ finding }: { readonly finding: Finding }): VNode {
+  const { category, score, blocksFrom } = finding;
+  return (
+    <li>
+      <span>{nameOfCategory(category)}</span>
+      <span class="score-bar" aria-hidden="true">
+        <span style={{ inlineSize: `${Math.round(Math.min(1, score) * 100)}%` }} />
+      </span>
+      <span class="score-number">{words.one.score(score)}</span>
+      {blocksFrom !== null && <span class="quiet">{words.findings.blocksFrom(blocksFrom)}</span>}
+    </li>
+  );
+}
