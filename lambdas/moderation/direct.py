@@ -15,4 +15,7 @@ async def classify(parts: ModerationParts, texts: list[str]) -> dict[str, Any]:
     if parts.classifier is None:
         raise NoClassifierError
     scores = await score_each(parts.classifier, texts)
-    return {"version": parts.classifier.version, "scores": scores}
+    return {
+        "version": parts.classifier.version,
+        "scores": [{category.value: score for category, score in each.items()} for each in scores],
+    }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parley.ids import new_uuid, wire_id
+from parley.ids import new_uuid
 from parley.moderation.model import Category
 from parley.moderation.policy import TierPolicy
 
@@ -11,7 +11,7 @@ from parley.moderation.policy import TierPolicy
 def moderation_document(model: str, scores: Sequence[Mapping[Category, float]], policy: TierPolicy) -> dict[str, Any]:
     """A result for each of `scores`, which has all categories. What is flagged is what `policy` would have looked at."""
     return {
-        "id": wire_id("modr", new_uuid()),
+        "id": f"modr-{new_uuid().hex}",
         "model": model,
         "results": [_result(each, policy) for each in scores],
     }
@@ -21,7 +21,7 @@ def _result(scores: Mapping[Category, float], policy: TierPolicy) -> dict[str, A
     flagged = policy.flagged(scores)
     return {
         "flagged": bool(flagged),
-        "categories": {category: category in flagged for category in Category},
-        "category_scores": {category: scores[category] for category in Category},
-        "category_applied_input_types": {category: ["text"] for category in Category},
+        "categories": {category.value: category in flagged for category in Category},
+        "category_scores": {category.value: scores[category] for category in Category},
+        "category_applied_input_types": {category.value: ["text"] for category in Category},
     }

@@ -44,7 +44,7 @@ def parse_body(schema: type[BodyType], body: bytes, *, may_hold_nul: bool = Fals
 
 def problem(error: Mapping[str, Any], body: bytes = b"") -> ChatError:
     """What one of pydantic's errors says to the client. The text sent is never quoted back."""
-    param = _param(error["loc"], body)
+    param = _param(error["loc"], body, is_missing=error["type"] == "missing")
     match error["type"]:
         case "json_invalid":
             return InvalidRequest("The body is not valid JSON in UTF-8.")
@@ -56,8 +56,11 @@ def problem(error: Mapping[str, Any], body: bytes = b"") -> ChatError:
             return InvalidRequest(f"Invalid value for '{param or 'body'}': {error['msg']}.", param=param)
 
 
-def _param(location: Sequence[str | int], body: bytes) -> str | None:
-    """`messages[0].content`: the location without the tags of unions, which pydantic puts between and the client never wrote."""
+def _param(location: Sequence[str | int], body: bytes, *, is_missing: bool) -> str | None:
+    """`messages[0].content`: the location without the tags of unions, which pydantic puts between and the client never wrote.
+
+    What `is_missing` is a field.
+    """
     try:
         node: Any = orjson.loads(body) if body else None
     except orjson.JSONDecodeError:
@@ -72,7 +75,7 @@ def _param(location: Sequence[str | int], body: bytes) -> str | None:
                 if isinstance(node, list) and step < len(cast("list[Any]", node))
                 else None
             )
-        elif isinstance(node, dict) and (step in node or (is_last and not _is_tag(node, step))):
+        elif isinstance(node, dict) and (step in node or (is_last and (is_missing or not _is_tag(node, step)))):
             path += f".{step}"
             node = cast("dict[str, Any]", node).get(step)
         elif not body:
