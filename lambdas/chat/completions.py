@@ -11,7 +11,7 @@ from parley.ids import conversation_wire_id, response_wire_id, wire_id
 from parley.kit.sse import COMMENT, DONE, encode_data
 from parley.models.model import Delta, Usage
 from parley.turns.answer import put_together
-from parley.turns.model import Outcome, Response, Status
+from parley.turns.model import WITHHELD_MESSAGE, Outcome, Response, Status, wire_finish_reason
 from parley.turns.turn import Turn, TurnReader
 
 
@@ -32,7 +32,7 @@ def completion(turn: Turn) -> dict[str, Any]:
         "index": 0,
         "message": message,
         "logprobs": answer.logprobs,
-        "finish_reason": turn.outcome.finish_reason,
+        "finish_reason": wire_finish_reason(turn.outcome.finish_reason),
     }
     return {
         **_head(turn.response, "chat.completion"),
@@ -57,7 +57,8 @@ async def completion_chunks(turn: Turn, reader: TurnReader, *, include_usage: bo
         yield encode_data(orjson.dumps(error_body(turn.outcome.error)))
         return
     usage = turn.outcome.usage if include_usage else None
-    yield encode.last(turn.outcome) + (encode.usage(usage) if usage else b"") + DONE
+    retraction = encode.retraction() if turn.outcome.is_withheld else b""
+    yield retraction + encode.last(turn.outcome) + (encode.usage(usage) if usage else b"") + DONE
 
 
 class ChunkEncoder:
@@ -87,8 +88,14 @@ class ChunkEncoder:
             said["tool_calls"] = delta.tool_calls
         return self._chunk(said, logprobs=delta.logprobs)
 
+    def retraction(self) -> bytes:
+        """Ours: what was shown of the answer is to be shown no more. SDKs pass over a chunk without choices."""
+        item_id = wire_id("msg", self._response.output_item_id) if self._response.is_stored else None
+        retraction = {"item_id": item_id, "message": WITHHELD_MESSAGE}
+        return encode_data(orjson.dumps({**self._head, "choices": [], **self._usage, "retraction": retraction}))
+
     def last(self, outcome: Outcome) -> bytes:
-        return self._chunk({}, finish_reason=outcome.finish_reason, **_status(outcome))
+        return self._chunk({}, finish_reason=wire_finish_reason(outcome.finish_reason), **_status(outcome))
 
     def usage(self, usage: Usage) -> bytes:
         return encode_data(orjson.dumps({**self._head, "choices": [], "usage": _usage(usage)}))

@@ -18,7 +18,7 @@ from parley.edge.items import item_fields
 from parley.ids import conversation_wire_id, response_wire_id
 from parley.models.model import Usage
 from parley.turns.answer import item_ids_for, item_statuses_for
-from parley.turns.model import Response, Status, StoredResponse
+from parley.turns.model import WITHHELD, Response, Status, StoredResponse
 
 # What went wrong, by the code that is stored.
 _ERROR_MESSAGES: Mapping[str, str] = {
@@ -31,7 +31,11 @@ _ERROR_MESSAGES: Mapping[str, str] = {
 _OTHER_ERROR_MESSAGE = "The answer ended before it was complete."
 
 # Finish reasons in the words of the Responses API.
-_INCOMPLETE_REASONS: Mapping[str, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_INCOMPLETE_REASONS: Mapping[str, str] = {
+    "length": "max_output_tokens",
+    "content_filter": "content_filter",
+    WITHHELD: "content_filter",
+}
 
 
 def stored_document(stored: StoredResponse) -> dict[str, Any]:

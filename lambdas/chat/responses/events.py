@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import orjson
 
-from lambdas.chat.responses.documents import response_document
+from lambdas.chat.responses.documents import output_documents, response_document
 from lambdas.chat.responses.output import OutputItem
+from parley.ids import wire_id
 from parley.kit.sse import encode_data
 from parley.models.model import Delta
-from parley.turns.answer import Part, Parts
-from parley.turns.model import Outcome, Response, Status
+from parley.turns.answer import Answer, Part, Parts
+from parley.turns.model import WITHHELD_MESSAGE, Outcome, Response, Status
 from parley.turns.turn import Turn
 
 # The SDKs know no event for what its user stopped: it ends as what is incomplete does.
@@ -73,6 +74,8 @@ class ResponseEvents:
 
     def last(self, outcome: Outcome) -> bytes:
         """The end of every item that is open, and of the response."""
+        if outcome.is_withheld:
+            return self._retraction(outcome)
         events = self.end(outcome)
         number, seen = self._next, self._starting_after
         if seen is not None and (self._is_condensed or seen >= number):
@@ -82,6 +85,17 @@ class ResponseEvents:
             number = seen + 1
         kind = _LAST_EVENTS.get(outcome.status, "response.incomplete")
         return events + _encode(kind, number, {"response": self.document(outcome)})
+
+    def _retraction(self, outcome: Outcome) -> bytes:
+        """Ours, and the end of the response: what was shown of it is to be shown no more. A reader that has seen some of it, here
+        or elsewhere, gets both; no item's end says again what it said.
+        """
+        begun = b"" if self._is_in_progress else self._begin()
+        number = self._next if self._starting_after is None else max(self._next, self._starting_after + 1)
+        item_id = wire_id("msg", self._response.output_item_id)
+        retracted = _encode("response.retracted", number, {"item_ids": [item_id], "message": WITHHELD_MESSAGE})
+        last = _encode("response.incomplete", number + 1, {"response": self.document(outcome)})
+        return begun + retracted + last
 
     def end(self, outcome: Outcome) -> bytes:
         """The end of every item that is open. What ended well and said nothing is an empty message."""
@@ -94,10 +108,14 @@ class ResponseEvents:
 
     def document(self, outcome: Outcome) -> dict[str, Any]:
         """The whole response, after `end`."""
+        if outcome.is_withheld:
+            output = output_documents(self._response, Answer().items(broke_off=False), outcome.status)
+        else:
+            output = [item.document() for item in self._items]
         return response_document(
             self._response,
             outcome.status,
-            output=[item.document() for item in self._items],
+            output=output,
             usage=outcome.usage,
             finish_reason=outcome.finish_reason,
             error_code=outcome.error.code if outcome.error else None,

@@ -16,6 +16,7 @@ import uvicorn
 from lambdas.chat.app import create_app
 from local.parts import EmbeddedPostgres, EmbeddedValkey
 from local.parts.ports import free_port
+from parley.moderation.classifier import Classifier
 from parley.settings import ChatSettings
 from tests.doubles.engine import MODEL, StandInEngine, running_stand_in
 
@@ -138,8 +139,10 @@ def plain(text: str, **fields: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running_chat(settings: ChatSettings, owner_url: str) -> AsyncIterator[ChatFunction]:
-    app = create_app(settings)
+async def running_chat(
+    settings: ChatSettings, owner_url: str, classifier: Classifier | None = None
+) -> AsyncIterator[ChatFunction]:
+    app = create_app(settings, classifier)
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())

@@ -48,7 +48,7 @@ async def test_it_is_stored_with_its_verdict_and_kept_out_of_every_later_prompt(
     await alice.settled()
 
     assert [text for _, _, text in alice.items()] == [FORBIDDEN, "words 2 and nothing else", "w0 w1 "]
-    assert verdicts(alice) == [("user", "block", True), ("user", "allow", False), ("assistant", None, False)]
+    assert verdicts(alice) == [("user", "block", True), ("user", "allow", False), ("assistant", "allow", False)]
     assert text_of(stream) == "w0 w1 "
     assert "sarin" not in json.dumps(stand_in.requests[-1]["messages"])
 

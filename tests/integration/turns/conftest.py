@@ -16,6 +16,7 @@ from parley.ids import ConversationId, UserId
 from parley.kit.postgres import open_pool
 from parley.kit.valkey import open_valkey
 from parley.models.pools import PoolStates
+from parley.moderation.service import Moderation
 from parley.settings import EngineSettings
 from parley.turns.checkpoints import checkpoints_in
 from parley.turns.log import ResponseLog, open_response_log
@@ -82,7 +83,12 @@ def asker(postgres: EmbeddedPostgres) -> Asker:
 
 @asynccontextmanager
 async def running_process(
-    postgres: EmbeddedPostgres, valkey: EmbeddedValkey, engine_url: str, *, valkey_url: str | None = None
+    postgres: EmbeddedPostgres,
+    valkey: EmbeddedValkey,
+    engine_url: str,
+    *,
+    valkey_url: str | None = None,
+    moderation: Moderation | None = None,
 ) -> AsyncGenerator[Process]:
     queue = ForgetfulQueue()
     async with (
@@ -92,7 +98,16 @@ async def running_process(
         open_models(EngineSettings(engine_url=engine_url)) as models,
         open_turns(
             TurnParts(
-                pool, models.catalogue, models.engines, PoolStates(client), log, queue, LOGGER, 60, makes_titles=True
+                pool,
+                models.catalogue,
+                models.engines,
+                PoolStates(client),
+                log,
+                queue,
+                LOGGER,
+                60,
+                makes_titles=True,
+                moderation=moderation,
             )
         ) as turns,
     ):

@@ -2,7 +2,9 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from time import time
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -18,14 +20,28 @@ def open_logger(service: str, level: str = "INFO") -> Logger:
 
 
 def count_metric(logger: Logger, name: str, count: int = 1) -> None:
-    """Count something in CloudWatch: a line in the embedded metric format, which Lambda's log turns into the metric.
+    """Count something in CloudWatch."""
+    record_metrics(logger, counts={name: count})
+
+
+def record_metrics(
+    logger: Logger,
+    *,
+    counts: Mapping[str, int] = MappingProxyType({}),
+    ms: Mapping[str, float] = MappingProxyType({}),
+) -> None:
+    """Counts and times for CloudWatch: one line in the embedded metric format, which Lambda's log turns into metrics.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     A record of its own, for Powertools' Metrics is one shared object, whose dimensions concurrent turns would mix.
     """
-    directive = {"Namespace": "Parley", "Dimensions": [["service"]], "Metrics": [{"Name": name, "Unit": "Count"}]}
+    metrics = [
+        *({"Name": name, "Unit": "Count"} for name in counts),
+        *({"Name": name, "Unit": "Milliseconds"} for name in ms),
+    ]
+    directive = {"Namespace": "Parley", "Dimensions": [["service"]], "Metrics": metrics}
     document = {"Timestamp": int(time() * 1000), "CloudWatchMetrics": [directive]}
-    sys.stdout.buffer.write(orjson.dumps({"_aws": document, "service": logger.service, name: count}) + b"\n")
+    sys.stdout.buffer.write(orjson.dumps({"_aws": document, "service": logger.service, **counts, **ms}) + b"\n")
     sys.stdout.buffer.flush()
 
 

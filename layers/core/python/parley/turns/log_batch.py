@@ -53,8 +53,15 @@ class LiveLog:
     def next_entry(self) -> tuple[str, list[str | bytes]]:
         """The id and the fields to write now. Each try has an id of its own: one that is refused is another lease's time."""
         self.entries += 1
-        fields = entry_fields(self.written, self.run.turn.deltas[self.written :], self.outcome)
+        if self.is_withheld:
+            fields = entry_fields(0, (), self.outcome)
+        else:
+            fields = entry_fields(self.written, self.run.turn.deltas[self.written :], self.outcome)
         return f"{self.run.lease_epoch}-{self.entries}", fields
+
+    @property
+    def is_withheld(self) -> bool:
+        return self.outcome is not None and self.outcome.is_withheld
 
 
 class LogBatch:
@@ -90,6 +97,8 @@ class LogBatch:
                 log.acknowledged += 1
 
         self._add(log, on_answer, "XADD", log.key("log"), *options, entry_id, *fields)
+        if log.is_withheld:  # the entries that tell what was said
+            self._add(log, _ignore, "XTRIM", log.key("log"), "MINID", entry_id)
         if log.written == 0:  # a new stream, which would stay for ever
             self._add(log, _ignore, "EXPIRE", log.key("log"), UNSETTLED_KEPT_FOR_S)
         if is_end:

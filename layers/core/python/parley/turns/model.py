@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from parley.conversations.model import ItemContent
 from parley.errors import ChatError, ContentBlocked, EngineFailed
 from parley.ids import ConversationId, ItemId, ResponseId, UserId
 from parley.models.model import Model, Usage
 from parley.moderation.model import Verdict, verdict_to_json
+
+Side = Literal["input", "output"]
+
+# How an answer ended that was taken back. Clients read `content_filter`, which an engine may say as well, of what it leaves out.
+WITHHELD = "withheld"
 
 # A background turn is tried three times in all. Its lease moves on when it is taken (1, 3, 5) and when it is queued again.
 LAST_LEASE = 5
@@ -41,6 +46,8 @@ class StopReason(StrEnum):
     TOO_LONG = "too_long"
     # What was asked is against the policy.
     BLOCKED = "blocked"
+    # What was answered is.
+    WITHHELD = "withheld"
     # Another process has taken the turn over or settled it: nothing of this one counts any more.
     LEASE_LOST = "lease_lost"
 
@@ -128,11 +135,13 @@ class ChatTurn:
 
 @dataclass(frozen=True, slots=True)
 class JudgedItem:
-    """What was found in one text of the prompt. `item_id` is None where it stands in no item."""
+    """What was found in one text. `item_id` is None where it stands in no item, `review` where nobody has to look at it."""
 
     item_id: ItemId | None
     verdict: Verdict
     is_blocked: bool
+    # As `settle_turn` takes it.
+    review: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """As `settle_turn` takes it."""
@@ -151,6 +160,11 @@ class Outcome:
     finish_reason: str | None
     usage: Usage | None = None
     error: ChatError | None = None
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether the answer was taken back: nothing of it is shown any more."""
+        return self.finish_reason == WITHHELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +230,17 @@ def blocked() -> ContentBlocked:
     )
 
 
+WITHHELD_MESSAGE = (
+    "This answer was against the rules of this service, and was taken back. "
+    "If you think that is a mistake, ask for a review, or ask in other words."
+)
+
+
+def wire_finish_reason(finish_reason: str | None) -> str | None:
+    """In OpenAI's words."""
+    return "content_filter" if finish_reason == WITHHELD else finish_reason
+
+
 def outcome_of(finish_reason: str | None, usage: Usage | None) -> Outcome:
     """The outcome of a stream that ended by itself."""
     # OpenAI's terms: an answer cut by max_tokens or a filter is incomplete.
@@ -234,6 +259,8 @@ def outcome_of_stop(reason: StopReason) -> Outcome:
         return Outcome(Status.CANCELLED, "stop")
     if reason is StopReason.BLOCKED:
         return Outcome(Status.FAILED, None, error=blocked())
+    if reason is StopReason.WITHHELD:
+        return Outcome(Status.INCOMPLETE, WITHHELD)
     if reason is StopReason.LEASE_LOST:
         return Outcome(Status.INCOMPLETE, None, error=error_of(EngineFailed.code))
     return Outcome(Status.INCOMPLETE, "length")

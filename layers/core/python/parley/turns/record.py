@@ -330,6 +330,11 @@ def _said_by_client(messages: Sequence[Mapping[str, Any]]) -> list[tuple[ItemId 
     return [(None, _text_of(each["content"])) for each in messages if each["role"] in {"user", "system"}]
 
 
+def said_by_user(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What of a prompt its user, or the user's client, has written."""
+    return [text for _, text in _said_by_client(messages)]
+
+
 def _text_of(content: Any) -> str:
     return content if isinstance(content, str) else "\n".join(part.get("text") or "" for part in content or ())
 

@@ -10,12 +10,13 @@ from parley.errors import StorageUnavailable
 from parley.ids import ResponseId
 from parley.kit.postgres import Pool, transaction_for_all
 from parley.kit.telemetry import describe_error
+from parley.moderation.model import Action, Verdict
 from parley.turns.answer import Answer, item_ids_for, put_together
 from parley.turns.entries import LogCopy, decode_deltas, entry_fields
 from parley.turns.follow import lost
 from parley.turns.log import ResponseLog
 from parley.turns.log_batch import FLUSH_EVERY_S, HEARTBEAT_EVERY
-from parley.turns.model import LAST_LEASE, Outcome
+from parley.turns.model import LAST_LEASE, JudgedItem, Outcome
 from parley.turns.queue import JobQueue, turn_job
 from parley.turns.store.turn import Settlement, settle_turn
 from parley.turns.store.unsettled import UnsettledTurn, list_unsettled, list_waiting, queue_again
@@ -79,7 +80,11 @@ class Sweeper:
         return is_queued
 
     async def _settle(self, turn: UnsettledTurn, copy: LogCopy) -> bool:
-        answer, knows_more = _what_is_left(copy, turn.checkpoint)
+        is_withheld = copy.outcome is not None and copy.outcome.is_withheld
+        answer, knows_more = (Answer(), False) if is_withheld else _what_is_left(copy, turn.checkpoint)
+        contents = answer.items(broke_off=not is_withheld)
+        # What was found in it has gone with its process; that it is nobody's to read has not.
+        withheld = JudgedItem(turn.output_item_id, Verdict(Action.BLOCK), is_blocked=True)
         # Where only the database was away at its end, the log tells how the turn ended.
         outcome = copy.outcome or lost()
         async with transaction_for_all(self._pool) as connection:
@@ -92,8 +97,9 @@ class Sweeper:
                     None,
                     turn.lease_epoch,
                     outcome,
-                    item_ids_for(turn.output_item_id, [item_type(each) for each in answer.contents]),
-                    answer.contents,
+                    item_ids_for(turn.output_item_id, [item_type(each) for each in contents]),
+                    contents,
+                    judged=[withheld] if is_withheld else (),
                 ),
             )
         if is_settled:

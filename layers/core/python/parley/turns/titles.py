@@ -1,5 +1,6 @@
 """Titles: after its first turn the engine names a conversation, unless somebody has named it meanwhile."""
 
+from collections.abc import Collection
 from contextlib import aclosing
 from typing import Any
 
@@ -15,6 +16,7 @@ from parley.models.model import Delta
 from parley.models.service import Catalogue
 from parley.turns.affinity import affinity_of
 from parley.turns.answer import put_together
+from parley.turns.redaction import redact_messages
 from parley.turns.store.titles import Opening, read_opening, replace_title
 
 # The beginning of a message tells what it is about. In characters.
@@ -30,11 +32,21 @@ _QUOTES = "\"'`*_ \u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 class Titles:
     """Gives titles with the model that answered."""
 
-    def __init__(self, pool: Pool, catalogue: Catalogue, engines: Engines, logger: Logger) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        catalogue: Catalogue,
+        engines: Engines,
+        logger: Logger,
+        *,
+        kept_from_models: Collection[str] = (),
+    ) -> None:
+        """`kept_from_models`: kinds of personal data, as the policy of moderation says."""
         self._pool = pool
         self._catalogue = catalogue
         self._engines = engines
         self._logger = logger
+        self._kept_from_models = kept_from_models
 
     async def give_title(self, user_id: UserId, conversation_id: ConversationId) -> None:
         """Replace the title that was made of the first message; any other title is somebody's own, and stays.
@@ -58,7 +70,7 @@ class Titles:
     async def _ask(self, user_id: UserId, conversation_id: ConversationId, opening: Opening) -> str | None:
         """Raises: ChatError of the engine, ModelNotFound where the model is none any more."""
         deltas: list[Delta] = []
-        request = _request(opening)
+        request = _request(opening, self._kept_from_models)
         engine = self._engines.of(await self._catalogue.get(opening.model))
         affinity = affinity_of(user_id, conversation_id, request["messages"])
         async with engine.stream_chat(request, affinity) as batches, aclosing(batches):
@@ -80,11 +92,16 @@ def clean_title(answer: str) -> str | None:
     return line if is_title else None
 
 
-def _request(opening: Opening) -> dict[str, Any]:
-    said = [_beginning(opening, role) for role in (Role.USER, Role.ASSISTANT)]
+def _request(opening: Opening, kept_from_models: Collection[str]) -> dict[str, Any]:
+    said = [_beginning(opening, role)[: 2 * _SHOWN_LIMIT] for role in (Role.USER, Role.ASSISTANT)]
+    if kept_from_models:
+        # With some text more than is shown: a value that is cut off looks like none.
+        as_messages = redact_messages([{"role": "user", "content": text} for text in said], kept_from_models)
+        said = [message["content"] for message in as_messages]
+    shown = [text[:_SHOWN_LIMIT] for text in said if text]
     return {
         "model": opening.model,
-        "messages": [{"role": "user", "content": "\n\n---\n\n".join([*filter(None, said), _INSTRUCTION])}],
+        "messages": [{"role": "user", "content": "\n\n---\n\n".join([*shown, _INSTRUCTION])}],
         "max_tokens": _TITLE_TOKENS,
         "temperature": 0,
         "stream": True,
@@ -92,6 +109,6 @@ def _request(opening: Opening) -> dict[str, Any]:
 
 
 def _beginning(opening: Opening, role: Role) -> str:
-    """Of the first that somebody said."""
+    """The first that somebody said; empty where he said nothing."""
     texts = (each.text.strip() for each in opening.said if isinstance(each, Message) and each.role is role)
-    return next(filter(None, texts), "")[:_SHOWN_LIMIT]
+    return next(filter(None, texts), "")

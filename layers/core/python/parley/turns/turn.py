@@ -11,7 +11,10 @@ import anyio
 
 from parley.errors import ChatError
 from parley.models.model import Delta, Usage
+from parley.turns.answer import put_together
 from parley.turns.model import ChatTurn, JudgedItem, Outcome, Response, StopReason
+from parley.turns.screening import Screen
+from parley.turns.watching import AnswerWatch
 
 # In characters. No answer is as long: an engine that says more is stopped, which bounds a turn's memory, log and row.
 ANSWER_LIMIT = 2_000_000
@@ -53,7 +56,14 @@ class Turn:
         self.deltas.extend(deltas)
         self._wake()
 
+    def retract(self) -> None:
+        """Forget what was said: no reader is shown more of it, and those that have seen some are told at the end."""
+        self.deltas = []
+        self.is_condensed = True
+
     def finish(self, outcome: Outcome) -> None:
+        if outcome.is_withheld:
+            self.retract()
         self.outcome = outcome
         self._ended.set()
         self._wake()
@@ -161,9 +171,12 @@ class Run:
         "lease_epoch",
         "others",
         "scope",
+        "screen",
         "stop_reason",
         "turn",
         "usage",
+        "watch",
+        "withheld",
     )
 
     def __init__(
@@ -189,6 +202,11 @@ class Run:
         # Set once moderation lets what was asked be answered; `judged` is what it found.
         self.cleared = asyncio.Event()
         self.judged: Sequence[JudgedItem] = ()
+        # What the answer passes through on its way to its readers, where it is moderated.
+        self.screen: Screen | None = None
+        self.watch: AnswerWatch | None = None
+        # What was said before the answer was taken back.
+        self.withheld: str | None = None
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self._size = 0
@@ -214,12 +232,30 @@ class Run:
                 self._size += _size_of(delta)
             self.finish_reason = delta.finish_reason or self.finish_reason
             self.usage = delta.usage or self.usage
-        if shown:
-            if not self.turn.deltas:
-                self.clock.mark("first_token")
-            self.turn.publish(shown)
+        self._show(self.screen.pass_on(shown) if self.screen and shown else shown)
         if self._size > ANSWER_LIMIT:
             self.stop(StopReason.TOO_LONG)
+
+    def show_rest(self) -> None:
+        """Publish what was held back, once the engine says no more."""
+        if self.screen is not None:
+            self._show(self.screen.rest())
+
+    def withhold(self) -> None:
+        """Take the answer back, and abort the engine."""
+        if self.withheld is None:
+            self.withheld = put_together(self.turn.deltas).text
+            self.turn.retract()
+            self.stop(StopReason.WITHHELD)
+
+    def _show(self, deltas: Sequence[Delta]) -> None:
+        if not deltas or self.withheld is not None:
+            return
+        if not self.turn.deltas:
+            self.clock.mark("first_token")
+        self.turn.publish(deltas)
+        if self.watch is not None:
+            self.watch.see(deltas)
 
     def move_to(self, chat: ChatTurn) -> None:
         """Let another model answer, of which nothing has been said yet."""

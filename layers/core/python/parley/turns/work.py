@@ -1,6 +1,7 @@
 """The work on a turn, from the engine's first word to its settlement: one path on which every turn ends."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -16,7 +17,7 @@ from parley.kit.postgres import Pool, single_statements, transaction
 from parley.kit.tasks import running_beside
 from parley.kit.telemetry import count_metric, describe_error
 from parley.models.client import Engines
-from parley.models.model import Usage
+from parley.models.model import Delta, Usage
 from parley.models.pools import PoolStates
 from parley.models.service import Catalogue
 from parley.moderation.service import Moderation
@@ -84,8 +85,12 @@ class Worker:
         log = self._log.open(run) if run.is_kept else None
         outcome: Outcome | None = None
         try:
+            if self._judge is not None:
+                self._judge.attach(run, prompt)
             async with self._judging(run, prompt):
                 outcome = await self._generate(run, prompt)
+                if self._judge is not None:
+                    outcome = await self._judge.judge_rest(run, outcome)
             if _is_to_wait(run, outcome):
                 self._logger.warning("queued_turn_left", extra={"turn_id": _id_of(run)})
                 outcome = None
@@ -118,7 +123,7 @@ class Worker:
         if self._judge is None:
             run.cleared.set()
             return nullcontext()
-        return running_beside(self._judge.judge_input(run, prompt), "input-verdict")
+        return running_beside(self._judge.judge(run, prompt), "moderation")
 
     async def _generate(self, run: Run, prompt: Prompt) -> Outcome:
         try:
@@ -146,8 +151,7 @@ class Worker:
                     await run.cleared.wait()
                     run.clock.mark("cleared")
                     run.begun.set()
-                    async for deltas in batches:
-                        run.take_in(deltas)
+                    await self._take_in(run, batches)
             except EngineUnavailable as error:  # only before the first word
                 moved = self._move_on(run, prompt)
                 if moved is None:
@@ -161,6 +165,13 @@ class Worker:
                 await self._tell_of_move(run)
             else:
                 return
+
+    async def _take_in(self, run: Run, batches: AsyncIterator[Sequence[Delta]]) -> None:
+        try:
+            async for deltas in batches:
+                run.take_in(deltas)
+        finally:  # however it ends
+            run.show_rest()
 
     async def _tell_of_move(self, run: Run) -> None:
         response = run.turn.response
@@ -186,12 +197,13 @@ class Worker:
         if outcome.usage is not None or outcome.status is Status.FAILED or run.stop_reason is StopReason.LEASE_LOST:
             return outcome
         answer = put_together(run.turn.deltas)
+        said = answer.reasoning + answer.text if run.withheld is None else run.withheld
         model = run.chat.model
         engine = self._engines.of(model)
         # Should the engine be gone: every chunk it sent was at least one token.
         completion_tokens, prompt_tokens = len(run.turn.deltas), 0
         with suppress(ChatError), anyio.move_on_after(COUNTED_WITHIN_S):
-            completion_tokens = await engine.count_tokens(model.name, answer.reasoning + answer.text)
+            completion_tokens = await engine.count_tokens(model.name, said)
             prompt_tokens = await engine.count_prompt_tokens(engine_request(run.chat, prompt))
         return replace(outcome, usage=Usage(prompt_tokens, completion_tokens))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from parley.conversations.model import (
 )
 from parley.ids import ItemId, ResponseId, UserId
 from parley.kit.postgres import Connection
+from parley.moderation.model import verdict_to_json
 from parley.turns.answer import item_statuses_for
 from parley.turns.model import Idempotency, JudgedItem, Outcome, Response, Status
 from parley.turns.store.history import OpenConversation, busy
@@ -97,6 +99,7 @@ def _rows(
     contents: Iterable[ItemContent],
     statuses: Iterable[ItemStatus],
     token_counts: Iterable[int | None],
+    judged: Mapping[ItemId | None, JudgedItem] = MappingProxyType({}),
 ) -> str:
     """Items as one JSON parameter: an array for each column was most of psycopg's work on the statement."""
     rows = [
@@ -108,12 +111,17 @@ def _rows(
             "status": status,
             "content": content_to_json(content),
             "token_count": token_count,
+            **(_finding(judged[item_id]) if item_id in judged else {}),
         }
         for position, (item_id, content, status, token_count) in enumerate(
             zip(item_ids, contents, statuses, token_counts, strict=True), 1
         )
     ]
     return orjson.dumps(rows).decode()
+
+
+def _finding(judged: JudgedItem) -> dict[str, Any]:
+    return {"verdict": verdict_to_json(judged.verdict), "is_blocked": judged.is_blocked}
 
 
 async def move_turn(
@@ -166,7 +174,8 @@ async def settle_turn(connection: Connection, settlement: Settlement) -> bool:
         "model": settlement.model,
         "tokenizer": settlement.tokenizer,
         "cost_usd_micros": settlement.cost_usd_micros,
-        "verdicts": [each.to_json() for each in settlement.judged if each.item_id is not None] or None,
+        "verdicts": [each.to_json() for each in settlement.judged if _is_stored_already(each, settlement)] or None,
+        "reviews": [each.review for each in settlement.judged if each.review is not None] or None,
     }
     cursor = await connection.execute(
         "SELECT settle_turn(%s, %s, %s, %s::json, %s, %s::json)",
@@ -181,8 +190,14 @@ async def settle_turn(connection: Connection, settlement: Settlement) -> bool:
                 contents,
                 item_statuses_for(contents, outcome.status),
                 [token_count] * len(contents),
+                {each.item_id: each for each in settlement.judged},
             ),
         ),
     )
     row = await cursor.fetchone()
     return row is not None and bool(row[0])
+
+
+def _is_stored_already(judged: JudgedItem, settlement: Settlement) -> bool:
+    """Whether it is about an item of the conversation, not one that is written now."""
+    return judged.item_id is not None and judged.item_id not in settlement.item_ids
