@@ -10,6 +10,7 @@ from tests.aws_actions import PRODUCT
 def test_what_the_product_uses_is_collected(used_aws_actions: frozenset[str]) -> None:
     assert used_aws_actions >= {
         "elasticache:Connect",
+        "lambda:InvokeFunction",
         "rds-db:connect",
         "secretsmanager:GetSecretValue",
         "sqs:SendMessage",

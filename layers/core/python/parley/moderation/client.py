@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 from time import time
 from typing import Any
 from urllib.parse import quote
@@ -85,7 +86,8 @@ class RemoteClassifier:
     async def _post(self, session: aiohttp.ClientSession, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json", "X-Amz-Invocation-Type": "RequestResponse"}
         signed = self._aws.signer("lambda").sign_headers("POST", str(self._url), headers, body, self._aws.clock())
-        async with session.post(self._url, data=body, headers=signed, allow_redirects=False) as response:
+        # In parts: written at once, a megabyte would hold up the others on the loop.
+        async with session.post(self._url, data=BytesIO(body), headers=signed, allow_redirects=False) as response:
             answer = await response.read()
             if response.status != 200:
                 raise InvokeError(response.headers.get("x-amzn-errortype", f"HTTP {response.status}"))
