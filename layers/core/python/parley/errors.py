@@ -80,6 +80,12 @@ class MethodNotAllowed(ChatError):
     code = "method_not_allowed"
 
 
+class ReviewDecided(ChatError):
+    """Somebody has decided a review already, or it is for an admin to decide."""
+
+    code = "review_decided"
+
+
 class IdempotencyKeyReused(ChatError):
     """The key of an earlier request came with another one."""
 

@@ -21,6 +21,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "content_policy_violation": 400,
     "api_key_limit_reached": 400,
     "idempotency_key_reused": 400,
+    "review_decided": 400,
     "invalid_api_key": 401,
     "permission_denied": 403,
     "not_found": 404,

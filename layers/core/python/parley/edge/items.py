@@ -38,6 +38,7 @@ class SentItem(BodyPart):
     object: Literal["conversation.item"] | None = None
     created_at: int | None = None
     response: dict[str, Any] | None = None
+    moderation: dict[str, Any] | None = None
 
     @property
     def is_cut(self) -> bool:
