@@ -76,5 +76,10 @@ class Policy:
     keeps_withheld_text: bool = True
     reviews_context_items: int = 3
 
+    @property
+    def kept_from_models(self) -> frozenset[str]:
+        """The kinds of personal data that are replaced before a model sees what users say."""
+        return self.pii.kinds if self.pii.input == "redact" and not self.is_dry_run else frozenset()
+
     def of(self, tier: str | None) -> TierPolicy:
         return self.tiers.get(tier or "", self.default)
