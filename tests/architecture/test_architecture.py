@@ -44,6 +44,7 @@ def test_the_chat_function_keeps_heavy_libraries_off_its_import_path() -> None:
         "openai",
         "onnxruntime",
         "numpy",
+        "tokenizers",
         "httpx",
         "requests",
         "mangum",
