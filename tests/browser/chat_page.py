@@ -36,11 +36,14 @@ class ChatPage:
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
-    async def sign_in(self, name: str) -> None:
-        """Through the local form, as a newcomer would."""
+    async def sign_in(self, name: str, role: str | None = None) -> None:
+        """Through the local form, as a newcomer would; `role` is one that the form offers."""
         await self.page.goto(self.url)
         await self.button("Sign in").click()
         await self.page.get_by_label("Name").fill(name)
+        if role:
+            await self.page.get_by_text("Roles", exact=True).click()
+            await self.page.get_by_label(role).check()
         await self.button("Continue").click()
         await expect(self.box).to_be_visible()
         await expect(self.page.get_by_role("heading", level=1)).to_contain_text(name.split(maxsplit=1)[0])

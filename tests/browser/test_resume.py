@@ -5,8 +5,6 @@ Before an engine that says what it is told, word by word: `words 40 every 0.1`.
 
 import asyncio
 import itertools
-import os
-import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,14 +12,12 @@ import pytest
 from openai import AsyncOpenAI
 from playwright.async_api import Page, Request, Route, expect
 
-from local.parts import temporary_home
-from local.parts.ports import free_port
 from local.state import running_state
 from tests.browser.chat_page import ANSWER_MS, ChatPage
 from tests.browser.conftest import OpenPage, Watch
-from tests.browser.speaker import THOUGHTS, TITLE, running_speaker
+from tests.browser.speaker import THOUGHTS, TITLE, stack_with_speaker
 from tests.browser.test_access import PHONE, faults
-from tests.conftest import PARLEY, ROOT, Stack
+from tests.conftest import Stack
 
 SLOWLY = "words 40 every 0.1"
 WHOLE = " ".join(f"w{index}" for index in range(40))
@@ -31,21 +27,8 @@ LOST = "Failed to load resource"
 
 @pytest.fixture(scope="module")
 async def stack() -> AsyncIterator[Stack]:
-    """A stack of its own with the speaking engine."""
-    port = str(free_port())
-    with temporary_home() as folder:
-        async with running_speaker() as engine_url:
-            environment = {**os.environ, "PARLEY_HOME": str(folder), "PORT": port, "ENGINE_URL": engine_url}
-            await asyncio.to_thread(_parley, environment, "up", "--detach")
-            try:
-                yield Stack(f"http://127.0.0.1:{port}", folder)
-            finally:
-                await asyncio.to_thread(_parley, environment, "down")
-
-
-def _parley(environment: dict[str, str], *arguments: str) -> None:
-    # In a thread: the stack asks the engine, which runs in this process.
-    subprocess.run([PARLEY, *arguments], env=environment, cwd=ROOT, timeout=100, check=True, capture_output=True)
+    async with stack_with_speaker() as running:
+        yield running
 
 
 @pytest.fixture
