@@ -58,8 +58,10 @@ function Score({ finding }: { readonly finding: Finding }): VNode {
       <span class="score-bar" aria-hidden="true">
         <span style={{ inlineSize: `${Math.round(Math.min(1, score) * 100)}%` }} />
       </span>
-      <span class="score-number">{words.one.score(score)}</span>
-      {blocksFrom !== null && <span class="quiet">{words.findings.blocksFrom(blocksFrom)}</span>}
+      <span class="score-number">
+        {words.one.score(score)}
+        {blocksFrom !== null && <span class="quiet">, {words.findings.blocksFrom(blocksFrom)}</span>}
+      </span>
     </li>
   );
 }
