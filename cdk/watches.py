@@ -13,6 +13,7 @@ from cdk.constructs.alarms import Watch
 from cdk.constructs.api import STAGE_NAME, Api
 from cdk.constructs.database import Database
 from cdk.constructs.python_function import PythonFunction
+from cdk.moderation_metrics import own_metric, turn_functions, watch_moderation
 from cdk.pool_metrics import PoolMetrics
 
 _MINUTE = Duration.minutes(1)
@@ -161,21 +162,8 @@ def watch_queues(queues: Queues) -> list[Watch]:
     ]
 
 
-def own_metric(function: PythonFunction, name: str) -> cloudwatch.Metric:
-    """What the function counts itself (parley.kit.telemetry): `ResponseLogUnavailable` again and again for as long as a process
-    with turns cannot write their log, `TurnsShed` and `TurnsDegraded` once a turn that found its pool full.
-    """
-    return cloudwatch.Metric(
-        namespace="Parley",
-        metric_name=name,
-        dimensions_map={"service": function.name},
-        statistic="Sum",
-        period=_MINUTE,
-    )
-
-
 def watch_response_log(functions: Sequence[PythonFunction]) -> list[Watch]:
-    """Of those functions that write it."""
+    """`ResponseLogUnavailable` is counted again and again for as long as a process with turns cannot write their log."""
     return [
         Watch(
             f"{function.name}-response-log",
@@ -185,13 +173,14 @@ def watch_response_log(functions: Sequence[PythonFunction]) -> list[Watch]:
             f"The {function.name} function could not write what turns say to Valkey for 3 minutes: they go on without resume.",
             periods=3,
         )
-        for function in functions
-        if function.name in {"chat", "jobs"}
+        for function in turn_functions(functions)
     ]
 
 
 def watch_admission(functions: Sequence[PythonFunction]) -> list[Watch]:
-    """Single turns are refused in any burst; for minutes on end there is too little of everything."""
+    """`TurnsShed` is counted once a turn that found no room. Single turns are refused in any burst; for minutes on end there is
+    too little of everything.
+    """
     return [
         Watch(
             "turns-shed",
@@ -250,6 +239,7 @@ def watch_pool(metrics: PoolMetrics, step_out: appscaling.StepScalingAction) -> 
 def all_watches(
     api: Api,
     functions: Sequence[PythonFunction],
+    moderation: PythonFunction,
     database: Database,
     queues: Queues,
 ) -> list[Watch]:
@@ -260,4 +250,5 @@ def all_watches(
         *watch_queues(queues),
         *watch_response_log(functions),
         *watch_admission(functions),
+        *watch_moderation(moderation, functions),
     ]

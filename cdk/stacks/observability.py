@@ -13,13 +13,16 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from cdk import pool_metrics, watches
+from cdk import moderation_metrics, pool_metrics, watches
 from cdk.config import StageConfig
 from cdk.constructs.alarms import add_alarms
+from cdk.moderation_metrics import own_metric
 from cdk.pool_metrics import PoolMetrics
 from cdk.stacks.api import ApiStack
 from cdk.stacks.data import DataStack
 from cdk.stacks.pool import PoolStack
+
+_DECISIONS = ("ReviewsApproved", "ReviewsUpheld", "ReviewsEscalated")
 
 
 class ObservabilityStack(Stack):
@@ -48,6 +51,7 @@ class ObservabilityStack(Stack):
         watched = watches.all_watches(
             api.api,
             api.functions,
+            api.moderation,
             data.database,
             watches.Queues(data.turns, data.jobs, data.dead_letters, config.api.turn_timeout_s),
         )
@@ -99,11 +103,43 @@ class ObservabilityStack(Stack):
         dashboard.add_widgets(
             _graph(
                 "Turns without room in their pool",
-                [watches.own_metric(self._api.chat, each) for each in ("TurnsShed", "TurnsDegraded")],
+                [own_metric(self._api.chat, each) for each in ("TurnsShed", "TurnsDegraded")],
             )
         )
+        for row in _moderation_rows(self._api):
+            dashboard.add_widgets(*row)
         for pool in self._pools:
             dashboard.add_widgets(*_pool_row(pool.metrics))
+
+
+def _moderation_rows(api: ApiStack) -> list[list[cloudwatch.GraphWidget]]:
+    running = moderation_metrics.turn_functions(api.functions)
+    shares = {"InputFlagged": "flagged, %", "InputBlocked": "blocked, %", "ModerationAway": "without a verdict, %"}
+    counted = ("OutputFlagged", "OutputWithheld", "PiiRedacted")
+    return [
+        [
+            _graph(
+                "Moderation: turns by what was asked",
+                [moderation_metrics.share_of_turns(running, name, label) for name, label in shares.items()],
+            ),
+            _graph("Moderation: answers", [own_metric(each, name) for name in counted for each in running]),
+            _graph(
+                "Moderation: time for a verdict p95, ms",
+                [own_metric(api.chat, each, "p95") for each in ("KeywordsMs", "ClassifierMs")],
+                right=[api.moderation.function.metric_duration(statistic="p95")],
+            ),
+        ],
+        [
+            _graph("Reviews: false positives a day, %", [moderation_metrics.false_positives(api.moderation)]),
+            _graph(
+                "Reviews: decisions and appeals a day",
+                [
+                    *(own_metric(api.moderation, each, period=Duration.days(1)) for each in _DECISIONS),
+                    own_metric(api.history, "ReviewsAppealed", period=Duration.days(1)),
+                ],
+            ),
+        ],
+    ]
 
 
 def _pool_row(metrics: PoolMetrics) -> list[cloudwatch.GraphWidget]:

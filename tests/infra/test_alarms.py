@@ -1,5 +1,6 @@
 """An alarm has someone to tell, a page that says what to do, and a metric that something emits."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ _EMITTED = {
     "AWS/Lambda": {"Errors", "Throttles", "Duration"},
     "AWS/RDS": {"DatabaseConnections", "DatabaseConnectionsCurrentlySessionPinned"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
-    "Parley": {"ResponseLogUnavailable", "TurnsShed"},
+    "Parley": {"ResponseLogUnavailable", "TurnsShed", "ModerationAway", "TurnsJudged"},
     "Parley/Pools": {"TtftP95Ms", "ReadyWorkers", "vllm:kv_cache_usage_perc", "vllm:num_requests_waiting"},
 }
 
@@ -70,6 +71,8 @@ def test_what_exists_is_watched(find_resources: FindResources, stage: str) -> No
     assert names >= {"api-errors", "api-latency", "database-connections", "database-pinned-sessions"}
     assert names >= {"dead-letters", "queue-age", "turns-queue-age", "chat-errors", "chat-throttles", "chat-duration"}
     assert names >= {"chat-response-log", "jobs-response-log"}
+    assert names >= {"chat-moderation-away", "jobs-moderation-away", "moderation-latency"}
+    assert names >= {"moderation-errors", "moderation-throttles", "moderation-duration"}
     for pool in load_config(stage).pools:
         assert names >= {f"{pool}-{each}" for each in ("first-token", "no-worker", "memory", "capacity")}
 
@@ -89,3 +92,21 @@ def test_the_dashboard_exists(find_resources: FindResources, stage: str) -> None
     (dashboard,) = find_resources(stage, "CloudWatch::Dashboard").values()
 
     assert dashboard["Properties"]["DashboardName"] == f"parley-{stage}"
+
+
+def test_the_dashboard_shows_how_moderation_goes(find_resources: FindResources, stage: str) -> None:
+    (dashboard,) = find_resources(stage, "CloudWatch::Dashboard").values()
+    body = json.loads(resolve(dashboard["Properties"]["DashboardBody"]))
+    rows = [metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])]
+
+    shown = {(each[1], each[3]) for each in rows if each[0] == "Parley"}
+    turns = {"InputFlagged", "InputBlocked", "ModerationAway", "TurnsJudged", "OutputWithheld", "PiiRedacted"}
+    assert shown >= {(name, function) for name in turns for function in ("chat", "jobs")}
+    assert shown >= {("KeywordsMs", "chat"), ("ClassifierMs", "chat"), ("ReviewsAppealed", "history")}
+    assert shown >= {("ReviewsApproved", "moderation"), ("ReviewsUpheld", "moderation")}
+    expressions = [each[0]["expression"] for each in rows if isinstance(each[0], dict)]
+    flagged = "FILL(chat_InputFlagged, 0) + FILL(jobs_InputFlagged, 0)"
+    judged = "FILL(chat_TurnsJudged, 0) + FILL(jobs_TurnsJudged, 0)"
+    decided = "FILL(moderation_ReviewsApproved, 0) + FILL(moderation_ReviewsUpheld, 0)"
+    assert f"100 * ({flagged}) / ({judged})" in expressions
+    assert f"100 * (FILL(moderation_ReviewsApproved, 0)) / ({decided})" in expressions
