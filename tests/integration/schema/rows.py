@@ -9,7 +9,9 @@ import psycopg
 
 from parley.ids import new_uuid
 
-Table = Literal["users", "conversations", "responses", "items", "api_keys"]
+Table = Literal[
+    "users", "conversations", "responses", "items", "api_keys", "reviews", "review_events", "withheld_texts"
+]
 Operation = Literal["select", "insert", "update", "delete"]
 # What comes of an operation: rows, no rows, or a refusal.
 Outcome = Literal["rows", "no rows", "refused"]
@@ -22,6 +24,8 @@ class UserRows:
     user_id: UUID = field(default_factory=new_uuid)
     conversation_id: UUID = field(default_factory=new_uuid)
     response_id: UUID = field(default_factory=new_uuid)
+    item_id: UUID = field(default_factory=new_uuid)
+    review_id: UUID = field(default_factory=new_uuid)
 
 
 _INSERTS: Mapping[Table, str] = {
@@ -33,11 +37,25 @@ _INSERTS: Mapping[Table, str] = {
     ),
     "items": (
         "INSERT INTO items (user_id, item_id, conversation_id, response_id, sequence, type, role, status, content) VALUES "
-        "(%(user_id)s, %(new_id)s, %(conversation_id)s, %(response_id)s, %(sequence)s, 'message', 'user', 'completed', '{}')"
+        "(%(user_id)s, %(item_id)s, %(conversation_id)s, %(response_id)s, %(sequence)s, 'message', 'user', 'completed', '{}')"
     ),
     "api_keys": (
         "INSERT INTO api_keys (user_id, key_id, place, name, key_hash, secret_end, tier) VALUES "
         "(%(user_id)s, %(new_id)s, %(sequence)s, 'laptop', sha256(%(new_id)s::text::bytea), 'wxyz', 'free')"
+    ),
+    "reviews": (
+        "INSERT INTO reviews (user_id, review_id, item_id, conversation_id, response_id, side, action, is_enforced, "
+        "is_unjudged, categories, score, from_sequence, to_sequence) VALUES (%(user_id)s, %(review_id)s, %(reviewed_id)s, "
+        "%(conversation_id)s, %(response_id)s, 'input', 'block', true, false, '{hate}', 0.9, 1, 1)"
+    ),
+    "review_events": (
+        "INSERT INTO review_events (user_id, review_id, event_id, actor_id, kind) VALUES "
+        "(%(user_id)s, %(known_review_id)s, %(new_id)s, %(user_id)s, 'appealed')"
+    ),
+    # Of a new one nothing comes: there is one for the item already.
+    "withheld_texts": (
+        "INSERT INTO withheld_texts (user_id, item_id, text) VALUES (%(user_id)s, %(known_item_id)s, 'x') "
+        "ON CONFLICT DO NOTHING"
     ),
 }
 _OTHERS: Mapping[Operation, Mapping[Table, str]] = {
@@ -47,6 +65,9 @@ _OTHERS: Mapping[Operation, Mapping[Table, str]] = {
         "responses": "SELECT user_id FROM responses WHERE user_id = %(user_id)s",
         "items": "SELECT user_id FROM items WHERE user_id = %(user_id)s",
         "api_keys": "SELECT user_id FROM api_keys WHERE user_id = %(user_id)s",
+        "reviews": "SELECT user_id FROM reviews WHERE user_id = %(user_id)s",
+        "review_events": "SELECT user_id FROM review_events WHERE user_id = %(user_id)s",
+        "withheld_texts": "SELECT user_id FROM withheld_texts WHERE user_id = %(user_id)s",
     },
     "update": {
         "users": "UPDATE users SET created_at = now() WHERE user_id = %(user_id)s",
@@ -54,6 +75,9 @@ _OTHERS: Mapping[Operation, Mapping[Table, str]] = {
         "responses": "UPDATE responses SET instructions = 'x' WHERE user_id = %(user_id)s",
         "items": "UPDATE items SET content = '{}' WHERE user_id = %(user_id)s",
         "api_keys": "UPDATE api_keys SET revoked_at = now() WHERE user_id = %(user_id)s",
+        "reviews": "UPDATE reviews SET appealed_at = now() WHERE user_id = %(user_id)s",
+        "review_events": "UPDATE review_events SET kind = 'viewed' WHERE user_id = %(user_id)s",
+        "withheld_texts": "UPDATE withheld_texts SET text = 'y' WHERE user_id = %(user_id)s",
     },
     "delete": {
         "users": "DELETE FROM users WHERE user_id = %(user_id)s",
@@ -61,6 +85,9 @@ _OTHERS: Mapping[Operation, Mapping[Table, str]] = {
         "responses": "DELETE FROM responses WHERE user_id = %(user_id)s",
         "items": "DELETE FROM items WHERE user_id = %(user_id)s",
         "api_keys": "DELETE FROM api_keys WHERE user_id = %(user_id)s",
+        "reviews": "DELETE FROM reviews WHERE user_id = %(user_id)s",
+        "review_events": "DELETE FROM review_events WHERE user_id = %(user_id)s",
+        "withheld_texts": "DELETE FROM withheld_texts WHERE user_id = %(user_id)s",
     },
 }
 
@@ -102,6 +129,12 @@ def _execute(
         "user_id": rows.user_id,
         "conversation_id": new_uuid() if is_new and table == "conversations" else rows.conversation_id,
         "response_id": new_uuid() if is_new and table == "responses" else rows.response_id,
+        "item_id": new_uuid() if is_new else rows.item_id,
+        "review_id": new_uuid() if is_new else rows.review_id,
+        # An item has one review at most.
+        "reviewed_id": None if is_new else rows.item_id,
+        "known_item_id": rows.item_id,
+        "known_review_id": rows.review_id,
         "new_id": new_uuid(),
         "sequence": 2 if is_new else 1,
     }

@@ -15,7 +15,7 @@ from local.parts.postgres import EmbeddedPostgres
 from local.parts.postgres_files import installed_programs
 from parley.migrations import load_migrations, migrate
 from tests.integration.schema.conftest import MakeDatabase
-from tests.integration.schema.rows import UserRows, attempt, insert_rows
+from tests.integration.schema.rows import UserRows, act_for, attempt, insert_rows
 
 NAMES = [migration.name for migration in load_migrations()]
 
@@ -128,6 +128,13 @@ def test_an_owner_who_is_no_superuser_can_migrate_as_on_rds(
             attempt(jobs, None, "insert", "items", UserRows(alice.user_id, alice.conversation_id, alice.response_id))
             == "rows"
         )
+    with psycopg.connect(app_url) as app:
+        act_for(app, alice.user_id)
+        app.execute("DELETE FROM items WHERE item_id = %s", (alice.item_id,))
+    with psycopg.connect(postgres.url_for("parley_review", name)) as reviewer:
+        left = reviewer.execute("SELECT item_id FROM reviews WHERE review_id = %s", (alice.review_id,)).fetchone()
+        assert left == (None,)
+        assert attempt(reviewer, bob.user_id, "select", "withheld_texts", alice) == "no rows"
 
 
 def test_on_rds_the_functions_sign_in_with_iam_tokens(owner: psycopg.Connection, make_database: MakeDatabase) -> None:
@@ -141,7 +148,7 @@ def test_on_rds_the_functions_sign_in_with_iam_tokens(owner: psycopg.Connection,
     finally:
         owner.execute("DROP ROLE rds_iam")
 
-    assert members == [("parley_app", True), ("parley_auth", True), ("parley_jobs", True)]
+    assert members == [(f"parley_{name}", True) for name in ("app", "auth", "jobs", "review")]
 
 
 def _dump(url: str) -> Counter[str]:

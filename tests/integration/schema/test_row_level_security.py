@@ -26,6 +26,10 @@ APP_OWN: Mapping[tuple[Table, Operation], Outcome] = {
     ("users", "insert"): "no rows",  # permitted; the row is there already
     # A key that was revoked stays, so that nobody wonders what it was.
     **{("api_keys", operation): "rows" for operation in ("select", "insert", "update")},
+    # An update is an appeal.
+    **{("reviews", operation): "rows" for operation in ("select", "insert", "update")},
+    ("review_events", "insert"): "rows",
+    ("withheld_texts", "insert"): "no rows",  # as of users
 }
 APP_FOREIGN: Mapping[tuple[Table, Operation], Outcome] = {
     **{
@@ -34,7 +38,7 @@ APP_FOREIGN: Mapping[tuple[Table, Operation], Outcome] = {
         for operation in ("select", "update", "delete")
     },
     ("users", "select"): "no rows",
-    **{("api_keys", operation): "no rows" for operation in ("select", "update")},
+    **{(table, operation): "no rows" for table in ("api_keys", "reviews") for operation in ("select", "update")},
 }
 JOBS: Mapping[tuple[Table, Operation], Outcome] = {
     ("responses", "select"): "rows",
@@ -42,6 +46,11 @@ JOBS: Mapping[tuple[Table, Operation], Outcome] = {
     # ("responses", "update") of a model and ("conversations", "update") of a title are refused: their columns are named one by
     # one.
     ("items", "insert"): "rows",
+}
+# What a reviewer changes of a review, and adds to its trail, are test_reviews.py's.
+REVIEW: Mapping[tuple[Table, Operation], Outcome] = {
+    **{(table, "select"): "rows" for table in ("items", "reviews", "review_events", "withheld_texts")},
+    ("items", "update"): "rows",
 }
 
 
@@ -80,11 +89,22 @@ class TestEveryOperationOnEveryTable:
 
         assert outcome == JOBS.get((table, operation), "refused")
 
-    @pytest.mark.parametrize("role", ["parley_review", "parley_auth"])
-    def test_reviewers_yet_and_the_authorizer_reach_no_table(
-        self, connections: dict[str, psycopg.Connection], alice: UserRows, table: Table, operation: Operation, role: str
+    def test_reviewers_reach_what_is_under_review(
+        self,
+        connections: dict[str, psycopg.Connection],
+        alice: UserRows,
+        bob: UserRows,
+        table: Table,
+        operation: Operation,
     ) -> None:
-        outcome = attempt(connections[role], alice.user_id, operation, table, alice)
+        outcome = attempt(connections["parley_review"], bob.user_id, operation, table, alice)
+
+        assert outcome == REVIEW.get((table, operation), "refused")
+
+    def test_the_authorizer_reaches_no_table(
+        self, connections: dict[str, psycopg.Connection], alice: UserRows, table: Table, operation: Operation
+    ) -> None:
+        outcome = attempt(connections["parley_auth"], alice.user_id, operation, table, alice)
 
         assert outcome == "refused"
 

@@ -5,7 +5,8 @@
 CREATE TABLE reviews (
     user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
     review_id uuid NOT NULL,
-    item_id uuid NOT NULL,
+    -- Null once its user deleted it; the part of the conversation around it is out of sight then as well.
+    item_id uuid,
     conversation_id uuid NOT NULL,
     response_id uuid NOT NULL,
     side text NOT NULL CHECK (side IN ('input', 'output')),
@@ -16,7 +17,8 @@ CREATE TABLE reviews (
     is_unjudged boolean NOT NULL,
     categories text[] NOT NULL,
     score real NOT NULL,
-    -- The part of the conversation that a reviewer may see, both inclusive: the policy of the day it was flagged.
+    -- The part of the conversation that a reviewer may see, both inclusive: what stood there on the day it was flagged, as far
+    -- as the policy of that day went.
     from_sequence bigint NOT NULL,
     to_sequence bigint NOT NULL,
     state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'approved', 'upheld', 'escalated')),
@@ -26,10 +28,14 @@ CREATE TABLE reviews (
     decided_at timestamptz,
     PRIMARY KEY (user_id, review_id),
     UNIQUE (user_id, item_id),
+    FOREIGN KEY (user_id, item_id) REFERENCES items ON DELETE SET NULL (item_id),
     CHECK ((state IN ('approved', 'upheld')) = (decided_at IS NOT NULL))
 );
 
 CREATE INDEX reviews_queue ON reviews (state, created_at, review_id);
+CREATE INDEX reviews_by_age ON reviews (created_at, review_id);
+-- A reviewer names a review, and not whose it is. Not unique: partitions by user could not keep that.
+CREATE INDEX reviews_by_id ON reviews (review_id);
 CREATE INDEX reviews_decided ON reviews (decided_at, review_id) WHERE decided_at IS NOT NULL;
 CREATE INDEX reviews_by_conversation ON reviews (user_id, conversation_id);
 
@@ -66,49 +72,62 @@ CREATE POLICY own_rows ON reviews FOR SELECT TO parley_app USING (user_id = acti
 CREATE POLICY flagged ON reviews FOR INSERT TO parley_app WITH CHECK (user_id = acting_user_id() AND state = 'open');
 -- Once, and what was upheld is looked at again.
 CREATE POLICY appeal ON reviews FOR UPDATE TO parley_app
-USING (user_id = acting_user_id() AND appealed_at IS NULL AND action = 'block')
+USING (
+    user_id = acting_user_id() AND appealed_at IS NULL AND action = 'block' AND is_enforced AND state <> 'approved'
+)
 WITH CHECK (user_id = acting_user_id() AND appealed_at IS NOT NULL AND state IN ('open', 'escalated'));
 CREATE POLICY own_appeals ON review_events FOR INSERT TO parley_app
 WITH CHECK (user_id = acting_user_id() AND actor_id = user_id AND kind = 'appealed');
 CREATE POLICY withhold ON withheld_texts FOR INSERT TO parley_app WITH CHECK (user_id = acting_user_id());
 
-CREATE POLICY queue ON reviews TO parley_review USING (true) WITH CHECK (true);
+-- A reviewer's transaction acts for the reviewer: nobody decides about himself, nor in another's name.
+CREATE POLICY queue ON reviews FOR SELECT TO parley_review USING (true);
+CREATE POLICY decisions ON reviews FOR UPDATE TO parley_review
+USING (user_id <> acting_user_id()) WITH CHECK (user_id <> acting_user_id());
 CREATE POLICY trail ON review_events FOR SELECT TO parley_review USING (true);
-CREATE POLICY trail_grows ON review_events FOR INSERT TO parley_review WITH CHECK (true);
+CREATE POLICY trail_grows ON review_events FOR INSERT TO parley_review
+WITH CHECK (actor_id = acting_user_id() AND kind <> 'appealed' AND (kind = 'viewed' OR user_id <> actor_id));
 CREATE POLICY withheld ON withheld_texts FOR SELECT TO parley_review USING (true);
 CREATE POLICY reviewed_part ON items FOR SELECT TO parley_review USING (
     EXISTS (
-        SELECT 1
-        FROM reviews
-        WHERE reviews.user_id = items.user_id AND reviews.conversation_id = items.conversation_id
-            AND items.sequence >= reviews.from_sequence AND items.sequence <= reviews.to_sequence
+        SELECT FROM reviews
+        WHERE
+            reviews.user_id = items.user_id
+            AND reviews.conversation_id = items.conversation_id
+            AND reviews.item_id IS NOT NULL
+            AND items.sequence BETWEEN reviews.from_sequence AND reviews.to_sequence
     )
 );
+-- Only what was blocked is ever changed: let through, or blocked again.
 CREATE POLICY reviewed_item ON items FOR UPDATE TO parley_review USING (
     EXISTS (
-        SELECT 1 FROM reviews
-        WHERE reviews.user_id = items.user_id AND reviews.item_id = items.item_id
-    )
-) WITH CHECK (
-    EXISTS (
-        SELECT 1 FROM reviews
-        WHERE reviews.user_id = items.user_id AND reviews.item_id = items.item_id
+        SELECT FROM reviews
+        WHERE
+            reviews.user_id = items.user_id
+            AND reviews.item_id = items.item_id
+            AND reviews.user_id <> acting_user_id()
+            AND reviews.action = 'block'
+            AND reviews.is_enforced
     )
 );
 
-GRANT INSERT ON reviews TO parley_app;
-GRANT SELECT (
+-- Times are the database's own.
+GRANT INSERT (
+    user_id, review_id, item_id, conversation_id, response_id, side, action, is_enforced, is_unjudged, categories, score,
+    from_sequence, to_sequence
+),
+SELECT (
     user_id, review_id, item_id, conversation_id, state, side, action, is_enforced, appealed_at, created_at, decided_at
 ),
 UPDATE (state, appealed_at, appeal_note, decided_at) ON reviews TO parley_app;
-GRANT INSERT ON review_events, withheld_texts TO parley_app;
+GRANT INSERT ON withheld_texts TO parley_app;
+GRANT INSERT (user_id, review_id, event_id, actor_id, kind, note) ON review_events TO parley_app, parley_review;
 GRANT SELECT, UPDATE (state, decided_at) ON reviews TO parley_review;
-GRANT SELECT, INSERT ON review_events TO parley_review;
-GRANT SELECT ON withheld_texts TO parley_review;
+GRANT SELECT ON review_events, withheld_texts TO parley_review;
 GRANT SELECT (
     user_id, item_id, conversation_id, sequence, response_id, type, role, status, content, created_at, verdict, is_blocked
 ),
-UPDATE (content, is_blocked) ON items TO parley_review;
+UPDATE (content, is_blocked, token_count, tokenizer) ON items TO parley_review;
 
 -- The code before this one names no verdict of an item it adds, and no review.
 CREATE OR REPLACE FUNCTION settle_turn(
@@ -165,23 +184,30 @@ BEGIN
         (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer,
          verdict jsonb, is_blocked boolean);
     IF json_typeof(outcome -> 'reviews') = 'array' THEN
-        INSERT INTO reviews
-            (user_id, review_id, item_id, conversation_id, response_id, side, action, is_enforced, is_unjudged, categories,
-             score, from_sequence, to_sequence)
-        SELECT
-            owner_id, flagged.review_id, flagged.item_id, in_conversation, turn_id, flagged.side, flagged.action,
-            flagged.is_enforced, flagged.is_unjudged, ARRAY(SELECT json_array_elements_text(flagged.categories)),
-            flagged.score, items.sequence - flagged.context_items, items.sequence + flagged.context_items
-        FROM json_to_recordset(outcome -> 'reviews') AS flagged
-            (review_id uuid, item_id uuid, side text, action text, is_enforced boolean, is_unjudged boolean,
-             categories json, score real, context_items integer)
-        JOIN items ON items.user_id = owner_id AND items.item_id = flagged.item_id
-            AND items.conversation_id = in_conversation
-        -- An item that was approved may be judged once more in a later prompt.
-        ON CONFLICT (user_id, item_id) DO NOTHING;
+        WITH flagged AS (
+            SELECT * FROM json_to_recordset(outcome -> 'reviews') AS flagged
+                (review_id uuid, item_id uuid, side text, action text, is_enforced boolean, is_unjudged boolean,
+                 categories json, score real, context_items integer, withheld text)
+        ), opened AS (
+            INSERT INTO reviews
+                (user_id, review_id, item_id, conversation_id, response_id, side, action, is_enforced, is_unjudged,
+                 categories, score, from_sequence, to_sequence)
+            SELECT
+                owner_id, flagged.review_id, flagged.item_id, in_conversation, turn_id, flagged.side, flagged.action,
+                flagged.is_enforced, flagged.is_unjudged, ARRAY(SELECT json_array_elements_text(flagged.categories)),
+                flagged.score, items.sequence - flagged.context_items,
+                -- Not what will be said later.
+                LEAST(items.sequence + flagged.context_items, first_sequence + item_count - 1)
+            FROM flagged
+            JOIN items ON items.user_id = owner_id AND items.item_id = flagged.item_id
+                AND items.conversation_id = in_conversation
+            -- One that a person has looked at already is not asked about again.
+            ON CONFLICT (user_id, item_id) DO NOTHING
+            RETURNING item_id
+        )
         INSERT INTO withheld_texts (user_id, item_id, text)
-        SELECT owner_id, flagged.item_id, flagged.withheld
-        FROM json_to_recordset(outcome -> 'reviews') AS flagged (item_id uuid, withheld text)
+        SELECT owner_id, item_id, flagged.withheld
+        FROM opened JOIN flagged USING (item_id)
         WHERE flagged.withheld IS NOT NULL;
     END IF;
     RETURN true;
