@@ -174,6 +174,29 @@ class TestPersonalData:
         assert {layer["layer"] for layer in verdict["layers"]} == {"keywords", "pii"}
         assert [(each["action"], each["is_enforced"]) for each in reviews(caller)] == [("block", False)]
 
+    async def test_is_kept_from_the_model_where_the_policy_says_so(
+        self,
+        postgres: EmbeddedPostgres,
+        valkey: EmbeddedValkey,
+        stand_in: StandInEngine,
+        http: aiohttp.ClientSession,
+        tmp_path: Path,
+    ) -> None:
+        policy = tmp_path / "dev.moderation.toml"
+        policy.write_text('[pii]\ninput = "redact"\n')
+        order = order_to_say("Not [EMAIL_1] but bob@example.com.")
+
+        async with chat_with(postgres, valkey, stand_in, policy) as chat:
+            caller = Caller(chat, http)
+            await caller.say("words 1 and write to anna@example.com")
+            stream = await caller.say(order)
+            await caller.settled()
+
+        prompt = [message["content"] for message in stand_in.requests[-1]["messages"]]
+        assert prompt == ["words 1 and write to [EMAIL_1]", "w0 ", order]
+        assert text_of(stream) == "Not [EMAIL_1] but [EMAIL_2]."
+        assert caller.items()[0][2] == "words 1 and write to anna@example.com"
+
 
 class TestAnswersThatAreTakenBack:
     async def test_their_stream_says_so_and_ends_as_filtered(self, alice: Caller) -> None:

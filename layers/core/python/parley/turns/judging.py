@@ -1,6 +1,7 @@
 """Moderation of a turn: what was asked is judged beside the engine's first work on it, what is answered while it is written."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +15,13 @@ from parley.moderation.pii import PII_VERSION
 from parley.moderation.service import AWAY, Moderation, filter_policy_of
 from parley.turns.model import JudgedItem, Outcome, Side, Status, StopReason, outcome_of_stop
 from parley.turns.record import Prompt, said_by_user
+from parley.turns.redaction import marks_in, redact_messages
 from parley.turns.screening import Screen
 from parley.turns.turn import Run
 from parley.turns.watching import AnswerWatch
+
+# In characters: a longer prompt is redacted in a thread.
+LONG_PROMPT = 20_000
 
 
 class Judge:
@@ -27,13 +32,19 @@ class Judge:
         self._policy = moderation.policy
         self._logger = logger
 
-    def attach(self, run: Run, prompt: Prompt) -> None:
-        """Let the answer of `run` pass through what its readers are protected by."""
+    async def attach(self, run: Run, prompt: Prompt) -> Prompt:
+        """Let the answer of `run` pass through what its readers are protected by; the prompt as its engine may see it."""
         filter_policy = filter_policy_of(self._policy.pii, said_by_user(prompt.messages))
+        kept_from_models = self._policy.kept_from_models
+        if kept_from_models:
+            prompt = await _redacted(prompt, kept_from_models)
         if filter_policy is not None:
-            run.screen = Screen(filter_policy, is_dry_run=self._policy.is_dry_run)
+            # The model repeats the marks of its prompt: what is new in its answer has others.
+            marks = marks_in(prompt.messages) if kept_from_models else None
+            run.screen = Screen(filter_policy, marks, is_dry_run=self._policy.is_dry_run)
         on_block = _nothing if self._policy.is_dry_run else run.withhold
         run.watch = AnswerWatch(self._moderation, load_gate(), run.chat.tier, on_block)
+        return prompt
 
     async def judge(self, run: Run, prompt: Prompt) -> None:
         """Let the answer out, or stop the turn before it begins; then watch what is answered. It goes on for ever."""
@@ -135,6 +146,12 @@ class Judge:
             counts={name: 1 for name, is_so in counts.items() if is_so},
             ms=_times_ms(verdicts),
         )
+
+
+async def _redacted(prompt: Prompt, kinds: Collection[str]) -> Prompt:
+    if sum(map(len, said_by_user(prompt.messages))) < LONG_PROMPT:
+        return replace(prompt, messages=redact_messages(prompt.messages, kinds))
+    return replace(prompt, messages=await asyncio.to_thread(redact_messages, prompt.messages, kinds))
 
 
 def _is_unjudged(verdicts: Iterable[Verdict]) -> bool:

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from parley.models.model import Delta
-from parley.moderation.pii.model import PiiKind
-from parley.moderation.stream_filter import FilterPolicy, Redaction, StreamFilter
+from parley.moderation.stream_filter import FilterPolicy, Marks, Redaction, StreamFilter
 
 _Run = Literal["text", "reasoning"]
 
@@ -17,11 +16,12 @@ class Screen:
 
     __slots__ = ("_ended", "_is_dry_run", "_logprobs", "_marks", "_policy", "_run", "_stream")
 
-    def __init__(self, policy: FilterPolicy, *, is_dry_run: bool = False) -> None:
+    def __init__(self, policy: FilterPolicy, marks: Marks | None = None, *, is_dry_run: bool = False) -> None:
+        """`marks` stand already in what the answer is to."""
         self._policy = policy
         self._is_dry_run = is_dry_run
         # A value has one mark in the whole answer.
-        self._marks: dict[PiiKind, dict[str, str]] = {}
+        self._marks: Marks = {} if marks is None else marks
         self._ended: list[Redaction] = []
         self._run: _Run | None = None
         self._stream = StreamFilter(policy, self._marks)

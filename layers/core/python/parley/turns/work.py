@@ -86,7 +86,7 @@ class Worker:
         outcome: Outcome | None = None
         try:
             if self._judge is not None:
-                self._judge.attach(run, prompt)
+                prompt = await self._judge.attach(run, prompt)
             async with self._judging(run, prompt):
                 outcome = await self._generate(run, prompt)
                 if self._judge is not None:

@@ -65,4 +65,11 @@ async def open_jobs(
             moderation=moderation,
         )
         async with open_turns(parts) as turns:
-            yield Jobs(pool, log, queue, logger, turns, Titles(app_pool, models.catalogue, models.engines, logger))
+            titles = Titles(
+                app_pool,
+                models.catalogue,
+                models.engines,
+                logger,
+                kept_from_models=moderation.policy.kept_from_models,
+            )
+            yield Jobs(pool, log, queue, logger, turns, titles)
