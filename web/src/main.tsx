@@ -5,7 +5,6 @@ import { learn, refresh, titleOf } from "./conversations/list";
 import { online } from "./kit/network";
 import { onTold } from "./kit/tabs";
 import { loadModels } from "./models";
-import { loadRoles } from "./roles";
 import { openId, rereadAddress } from "./router";
 import { text } from "./text";
 import { followAddress, reloadCurrent } from "./threads/current";
@@ -20,7 +19,6 @@ function catchUp(): void {
   refreshedAt = Date.now();
   void refresh(openId.value);
   void loadModels();
-  void loadRoles();
   reloadCurrent();
 }
 
@@ -32,8 +30,6 @@ async function begin(): Promise<void> {
   await refresh(openId.value);
   const id = openId.value;
   if (id && titleOf(id) === null) await learn(id);
-  // Last: few have any.
-  void loadRoles();
 }
 
 document.documentElement.lang = text.language;
@@ -66,4 +62,5 @@ online.subscribe((isOnline) => {
   catchUp();
 });
 
-await Promise.all([session, begun]);
+// Not awaited: what is fetched later shares this file's code, and would wait for its end.
+void begun;

@@ -22,10 +22,11 @@ interface Props {
   readonly side?: "above" | "below";
   readonly head?: ComponentChildren;
   readonly tooltip?: boolean;
+  readonly onOpen?: () => void;
 }
 
 export function Menu(props: Props): VNode {
-  const { label, buttonClass, children, entries, side = "below", head, tooltip = true } = props;
+  const { label, buttonClass, children, entries, side = "below", head, tooltip = true, onOpen } = props;
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const panel = useRef<HTMLDivElement>(null);
@@ -36,7 +37,12 @@ export function Menu(props: Props): VNode {
     if (!open || !button.current || !panel.current) return;
     place(panel.current, button.current, side);
     itemsOf(panel.current)[0]?.focus({ preventScroll: true });
+    onOpen?.();
   }, [open, side]);
+  // An entry may come or go while it is open.
+  useLayoutEffect(() => {
+    if (open && button.current && panel.current) place(panel.current, button.current, side);
+  }, [entries.length]);
 
   return (
     <>

@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { person, signOut } from "../auth/session";
 import { flushRemovals } from "../conversations/list";
-import { mayReview } from "../roles";
+import { loadRoles, mayReview } from "../roles";
 import { goReview } from "../router";
 import { text } from "../text";
 import { chooseTheme, type Theme, theme } from "../theme";
@@ -37,6 +37,7 @@ export function PersonMenu({ rail }: { readonly rail: boolean }): VNode {
         entries={entries}
         side="above"
         tooltip={false}
+        onOpen={() => void loadRoles()}
         head={<Head />}
       >
         <span class="avatar" data-letter={[...name][0]?.toUpperCase() ?? ""} aria-hidden="true" />
