@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
@@ -21,6 +21,11 @@ NAMES = ("read_conversation", "record_turn", "settle_turn", "save_checkpoints")
 @pytest.fixture
 def app(connections: dict[str, psycopg.Connection]) -> psycopg.Connection:
     return connections["parley_app"]
+
+
+@pytest.fixture
+def review(connections: dict[str, psycopg.Connection]) -> psycopg.Connection:
+    return connections["parley_review"]
 
 
 def call(connection: psycopg.Connection, statement: str, *parameters: object) -> Sequence[Any]:
@@ -115,3 +120,144 @@ def test_each_runs_with_the_rights_of_its_caller_whatever_is_on_his_search_path(
     ).fetchall()
 
     assert function == [("parley_owner", False, ["search_path=pg_catalog, public, pg_temp"])]
+
+
+class TestWhatASettledTurnSaysOfItsItems:
+    """An outcome's `reviews` and the verdicts of new items."""
+
+    VERDICT: ClassVar = {"action": "block", "layers": []}
+
+    def asked(self, app: psycopg.Connection, user: UserRows, *, messages: int = 1) -> tuple[UUID, list[UUID]]:
+        """A turn that runs, and the user's messages before it: the last is what it answers."""
+        response_id, items = began(app, user), [new_uuid() for _ in range(messages)]
+        with app.transaction():
+            act_for(app, user.user_id)
+            for sequence, item_id in enumerate(items, start=1):
+                app.execute(
+                    "INSERT INTO items (user_id, item_id, conversation_id, sequence, type, role, status, content) "
+                    "SELECT user_id, %s, conversation_id, %s, 'message', 'user', 'completed', '{\"texts\": [\"Hi\"]}' "
+                    "FROM responses WHERE response_id = %s",
+                    (item_id, sequence, response_id),
+                )
+            app.execute(
+                "UPDATE conversations SET next_sequence = %s FROM responses "
+                "WHERE response_id = %s AND responses.conversation_id = conversations.conversation_id",
+                (messages + 1, response_id),
+            )
+        return response_id, items
+
+    def flagged(self, item_id: UUID, **changes: object) -> dict[str, Any]:
+        return {
+            "review_id": str(new_uuid()),
+            "item_id": str(item_id),
+            "side": "input",
+            "action": "block",
+            "is_enforced": True,
+            "is_unjudged": False,
+            "categories": ["hate", "violence"],
+            "score": 0.5,
+            "context_items": 3,
+            "withheld": None,
+            **changes,
+        }
+
+    def settle(
+        self,
+        app: psycopg.Connection,
+        user: UserRows,
+        response_id: UUID,
+        reviews: Sequence[dict[str, Any]],
+        items: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        statement = "SELECT settle_turn(%s, %s, 1, %s, NULL, %s)"
+        outcome = json.dumps({"status": "failed", "model": "m", "reviews": list(reviews)})
+        with app.transaction():
+            row = app.execute(statement, (user.user_id, response_id, outcome, json.dumps(list(items)))).fetchone()
+        assert row == (True,)
+
+    def answer(self, item_id: UUID, **changes: object) -> dict[str, Any]:
+        said = {"type": "message", "role": "assistant", "status": "incomplete", "content": {"texts": []}}
+        return {"position": 1, "item_id": str(item_id), **said, "token_count": None, **changes}
+
+    def test_a_flagged_message_is_queued_with_what_stood_around_it(
+        self, app: psycopg.Connection, review: psycopg.Connection, alice: UserRows
+    ) -> None:
+        response_id, items = self.asked(app, alice, messages=6)
+        flagged = self.flagged(items[-1])
+
+        self.settle(app, alice, response_id, [flagged], [self.answer(new_uuid())])
+
+        row = review.execute(
+            "SELECT item_id, conversation_id IS NOT NULL, response_id, side, action, is_enforced, is_unjudged, categories, "
+            "score, from_sequence, to_sequence, state, appealed_at, decided_at FROM reviews WHERE review_id = %s",
+            (flagged["review_id"],),
+        ).fetchone()
+        # Behind it stands the answer; of what will be said later nothing comes into sight.
+        assert row == (
+            *(items[-1], True, response_id, "input", "block", True, False, ["hate", "violence"], 0.5),
+            *(3, 7, "open", None, None),
+        )
+
+    def test_what_an_answer_said_is_kept_for_reviewers_and_its_item_has_the_verdict(
+        self, app: psycopg.Connection, review: psycopg.Connection, alice: UserRows
+    ) -> None:
+        response_id, _ = self.asked(app, alice)
+        answer_id = new_uuid()
+        flagged = self.flagged(answer_id, side="output", withheld="What it said")
+        answer = self.answer(answer_id, verdict=self.VERDICT, is_blocked=True)
+
+        self.settle(app, alice, response_id, [flagged], [answer])
+
+        withheld = review.execute("SELECT text FROM withheld_texts WHERE item_id = %s", (answer_id,)).fetchone()
+        item = review.execute(
+            "SELECT content, verdict, is_blocked, status FROM items WHERE item_id = %s", (answer_id,)
+        ).fetchone()
+        assert withheld == ("What it said",)
+        assert item == ({"texts": []}, self.VERDICT, True, "incomplete")
+
+    def test_an_answer_without_a_verdict_has_none_and_is_not_blocked(
+        self, app: psycopg.Connection, alice: UserRows
+    ) -> None:
+        response_id, _ = self.asked(app, alice)
+        answer_id = new_uuid()
+
+        self.settle(app, alice, response_id, [], [self.answer(answer_id)])
+
+        with app.transaction():
+            act_for(app, alice.user_id)
+            item = app.execute("SELECT verdict, is_blocked FROM items WHERE item_id = %s", (answer_id,)).fetchone()
+        assert item == (None, False)
+
+    def test_what_is_under_review_is_not_asked_about_again(
+        self, app: psycopg.Connection, review: psycopg.Connection, alice: UserRows
+    ) -> None:
+        response_id, (item_id,) = self.asked(app, alice)
+        first, second = self.flagged(item_id), self.flagged(item_id, withheld="x")
+
+        self.settle(app, alice, response_id, [first, second])
+
+        found = review.execute("SELECT review_id FROM reviews WHERE item_id = %s", (item_id,)).fetchall()
+        assert found == [(UUID(first["review_id"]),)]
+        assert review.execute("SELECT FROM withheld_texts WHERE item_id = %s", (item_id,)).fetchall() == []
+
+    def test_an_item_that_is_not_in_the_turn_s_conversation_is_not_queued(
+        self, app: psycopg.Connection, review: psycopg.Connection, alice: UserRows, bob: UserRows
+    ) -> None:
+        response_id, _ = self.asked(app, alice)
+        elsewhere = [self.flagged(each, withheld="x") for each in (alice.item_id, bob.item_id, new_uuid())]
+
+        self.settle(app, alice, response_id, elsewhere)
+
+        ids = [UUID(each["review_id"]) for each in elsewhere]
+        assert review.execute("SELECT FROM reviews WHERE review_id = ANY(%s)", (ids,)).fetchall() == []
+
+    def test_who_lost_the_lease_flags_nothing(
+        self, app: psycopg.Connection, review: psycopg.Connection, alice: UserRows
+    ) -> None:
+        response_id, (item_id,) = self.asked(app, alice)
+        outcome = json.dumps({"status": "failed", "reviews": [self.flagged(item_id)]})
+
+        with app.transaction():
+            app.execute("SELECT settle_turn(%s, %s, 2, %s, NULL, '[]')", (alice.user_id, response_id, outcome))
+
+        assert review.execute("SELECT FROM reviews WHERE item_id = %s", (item_id,)).fetchall() == []

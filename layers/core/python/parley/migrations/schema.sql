@@ -484,11 +484,11 @@ BEGIN
                 AND items.conversation_id = in_conversation
             -- One that a person has looked at already is not asked about again.
             ON CONFLICT (user_id, item_id) DO NOTHING
-            RETURNING item_id
+            RETURNING review_id
         )
         INSERT INTO withheld_texts (user_id, item_id, text)
-        SELECT owner_id, item_id, flagged.withheld
-        FROM opened JOIN flagged USING (item_id)
+        SELECT owner_id, flagged.item_id, flagged.withheld
+        FROM opened JOIN flagged USING (review_id)
         WHERE flagged.withheld IS NOT NULL;
     END IF;
     RETURN true;
