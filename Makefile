@@ -59,9 +59,10 @@ test-vllm: setup-test ## the pool on real vLLM, on this machine's CPU (Linux; 3 
 	TEST_VLLM=1 $(BIN)/pytest tests/vllm
 
 # `DATA` is a folder that this repository does not have: layers/ml/MODEL_CARD.md says what is in it.
-eval-moderation: setup-test ## how well moderation finds what it should: the classifier on DATA=…, personal data
+eval-moderation: setup-test ## how well moderation finds what it should, and what it takes: the classifier on DATA=…, personal data
 	$(BIN)/python -m layers.ml.encoder
 	$(BIN)/python -m training.evaluate $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m training.footprint
 	$(BIN)/python -m training.evaluate_pii
 
 build: setup-test page ## make what is uploaded to AWS: ARCH=x86_64|arm64 PY=3.14 CLASSIFIER=folder|s3://…

@@ -16,7 +16,7 @@ from parley.wiring.moderation import ModerationParts
 
 router = APIRouter(prefix="/v1/moderations")
 
-# API Gateway waits 29 s. A text takes a second and a half at most, and is not broken off.
+# API Gateway waits 29 s. A text takes some seconds at most, and is not broken off.
 SCORED_WITHIN_S = 20
 
 
