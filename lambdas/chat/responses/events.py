@@ -12,11 +12,10 @@ import orjson
 
 from lambdas.chat.responses.documents import output_documents, response_document
 from lambdas.chat.responses.output import OutputItem
-from parley.ids import wire_id
 from parley.kit.sse import encode_data
 from parley.models.model import Delta
 from parley.turns.answer import Answer, Part, Parts
-from parley.turns.model import WITHHELD_MESSAGE, Outcome, Response, Status
+from parley.turns.model import Outcome, Response, Status
 from parley.turns.turn import Turn
 
 # The SDKs know no event for what its user stopped: it ends as what is incomplete does.
@@ -87,15 +86,12 @@ class ResponseEvents:
         return events + _encode(kind, number, {"response": self.document(outcome)})
 
     def _retraction(self, outcome: Outcome) -> bytes:
-        """Ours, and the end of the response: what was shown of it is to be shown no more. A reader that has seen some of it, here
-        or elsewhere, gets both; no item's end says again what it said.
+        """The end of a response of which nothing is to be shown any more, as its document says: no item's end says again what it
+        said. Every reader gets it, whatever he has seen. An event of its own would end openai-node's helpers in an error.
         """
         begun = b"" if self._is_in_progress else self._begin()
         number = self._next if self._starting_after is None else max(self._next, self._starting_after + 1)
-        item_id = wire_id("msg", self._response.output_item_id)
-        retracted = _encode("response.retracted", number, {"item_ids": [item_id], "message": WITHHELD_MESSAGE})
-        last = _encode("response.incomplete", number + 1, {"response": self.document(outcome)})
-        return begun + retracted + last
+        return begun + _encode("response.incomplete", number, {"response": self.document(outcome)})
 
     def end(self, outcome: Outcome) -> bytes:
         """The end of every item that is open. What ended well and said nothing is an empty message."""
