@@ -39,6 +39,7 @@ def standing_cost(facts: Facts, config: StageConfig, instances: Callable[[PoolCo
         *pools,
         *_routers(facts, config),
         *_data(facts, config),
+        *_warm(facts, config),
         *_network(facts, config),
         *_watching(facts, config),
     ]
@@ -103,6 +104,16 @@ def _data(facts: Facts, config: StageConfig) -> Iterator[CostLine]:
     yield _weights(facts, config)
 
 
+def _warm(facts: Facts, config: StageConfig) -> Iterator[CostLine]:
+    """What is kept ready of the moderation function. What it then runs costs less than is reckoned in `_functions`."""
+    kept = config.api.moderation_provisioned
+    if kept:
+        warm = stage_figure(config, "api.moderation_provisioned", kept, "executions")
+        gb_s = facts.figure("template", "moderation_mb") / 1024 * facts.figure("time", "hours_a_month") * 3600
+        cost = warm * gb_s * facts.figure("price", "lambda_warm_gb_s")
+        yield CostLine("Moderation, kept warm", cost.of(USD_MONTH), f"{kept} executions")
+
+
 def _weights(facts: Facts, config: StageConfig) -> CostLine:
     """The model store: a pool's weights are some tens of GB, whichever model it is."""
     pools = stage_figure(config, "pools", len(config.pools), "pools")
@@ -142,6 +153,12 @@ def _functions(
     memory = stage_figure(config, "api.chat_memory_mb", config.api.chat_memory_mb, "MB") / 1024
     chat = turns * turn_s * memory * gb_s + turns * million
     yield CostLine("Chat function", chat.of(USD_MONTH), f"{memory.value * 1024:.0f} MB for {turn_s.value:.1f} s a turn")
+    verdicts = turns * facts.figure("habit", "verdicts_a_turn")
+    memory = facts.figure("template", "moderation_mb") / 1024
+    moderation = verdicts * facts.figure("habit", "verdict_s") * memory * gb_s + verdicts * million
+    yield CostLine(
+        "Moderation function", moderation.of(USD_MONTH), f"{verdicts.value / _MILLION:,.0f} million verdicts"
+    )
     memory = facts.figure("template", "other_function_mb") / 1024
     short = (requests - turns) * facts.figure("habit", "short_request_s")
     jobs = turns * facts.figure("habit", "jobs_a_turn") * facts.figure("habit", "job_s")

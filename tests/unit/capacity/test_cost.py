@@ -35,6 +35,24 @@ def test_the_chat_function_costs_what_its_decision_says() -> None:
     assert running()["Chat function"] == pytest.approx(12_300, rel=0.01)
 
 
+def test_a_warm_execution_of_moderation_costs_what_the_stage_s_file_says() -> None:
+    # cdk/stages/prod.toml: $15 a month each.
+    prod, dev = (by_part(standing_cost(FACTS, each, lambda pool: pool.min_instances)) for each in (PROD, DEV))
+
+    assert prod["Moderation, kept warm"] == pytest.approx(2 * 1769 / 1024 * 730 * 3600 * 0.0000033334)
+    assert round(prod["Moderation, kept warm"]) == 30
+    assert "Moderation, kept warm" not in dev
+
+
+def test_judging_a_thousand_turns_costs_less_than_a_tenth_of_a_cent() -> None:
+    # 100 turns/s on average, 20 ms of 1,769 MB for each of 1.2 verdicts.
+    turns = 100 * 730 * 3600
+    expected = turns * 1.2 * (0.02 * 1769 / 1024 * 0.0000133334 + 0.20e-6)
+
+    assert running()["Moderation function"] == pytest.approx(expected)
+    assert 1000 * expected / turns < 0.001
+
+
 def test_each_price_holds_up_to_where_the_next_begins() -> None:
     first, second = (given(name, usd, "USD", "a test", "input") for name, usd in (("a", 3.0), ("b", 2.0)))
     steps = [(10.0, first), (None, second)]
