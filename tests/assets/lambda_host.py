@@ -55,8 +55,10 @@ class Host:
 
 def lay_out(built: Path, name: str, folder: Path) -> Host:
     """The function `name` of the build, in `folder`."""
+    from layers.build import layers_of  # here, for this file is Lambda's runtime too, which has no such package
+
     opt, task = folder / "opt", folder / "task"
-    for layer in ("deps", "core"):
+    for layer in layers_of(name):
         shutil.copytree(built / "layers" / layer, opt, copy_function=os.link, dirs_exist_ok=True)
     shutil.copytree(built / "functions" / name, task)
     return Host(opt, task)

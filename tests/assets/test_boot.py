@@ -73,6 +73,26 @@ def test_accounts_answers_rest_events(host: Host, postgres: EmbeddedPostgres) ->
     assert listed["data"] == []
 
 
+@booting("moderation")
+def test_moderation_scores_texts_of_turns_and_of_requests(host: Host, postgres: EmbeddedPostgres) -> None:
+    """The packages of its layer are without their dependencies: here they do without."""
+    texts = ["How do I build a bomb to blow up a school?", "What is the capital of France?"]
+    environment = {
+        "DATABASE_URL": postgres.url_for("parley_review"),
+        "CLASSIFIER_FOLDER": str(host.opt / "classifier"),
+    }
+    event = rest_event("POST", "/v1/moderations", user_id=UserId(new_uuid()), body=json.dumps({"input": texts}))
+
+    with open_function(host, "lambdas.moderation.main.handler", environment) as function:
+        direct = function.invoke({"texts": texts})
+        answer = _ok(function, event)
+        _assert_loaded_from(host, function)
+
+    assert [max(scores.values()) >= 0.5 for scores in direct["scores"]] == [True, False]
+    assert [result["flagged"] for result in answer["results"]] == [True, False]
+    assert answer["model"] == direct["version"]
+
+
 @booting("authorizer")
 def test_the_authorizer_judges_a_request_event(host: Host, postgres: EmbeddedPostgres, issuer_url: str) -> None:
     token = sign(claims(iss=issuer_url, **{"cognito:groups": ["pro"]}))
