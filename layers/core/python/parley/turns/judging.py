@@ -13,6 +13,7 @@ from parley.moderation.gate import load_gate
 from parley.moderation.model import Action, Layer, LayerVerdict, Verdict
 from parley.moderation.pii import PII_VERSION
 from parley.moderation.service import AWAY, Moderation, filter_policy_of
+from parley.moderation.stream_filter import prepare as prepare_filter
 from parley.turns.model import JudgedItem, Outcome, Side, Status, StopReason, outcome_of_stop
 from parley.turns.record import Prompt, said_by_user
 from parley.turns.redaction import marks_in, redact_messages
@@ -157,6 +158,14 @@ async def _redacted(prompt: Prompt, kinds: Collection[str]) -> Prompt:
 def _is_unjudged(verdicts: Iterable[Verdict]) -> bool:
     """Whether a classifier that should have answered did not."""
     return any(layer.version == AWAY for verdict in verdicts for layer in verdict.layers)
+
+
+async def prepare(moderation: Moderation) -> None:
+    """Load what the first answers of a process would else wait for: 200 ms of CPU, in a thread."""
+    filter_policy = filter_policy_of(moderation.policy.pii, ())
+    if filter_policy is not None:
+        await asyncio.to_thread(prepare_filter, filter_policy)
+    await asyncio.to_thread(load_gate)
 
 
 def _times_ms(verdicts: Sequence[Verdict]) -> dict[str, float]:

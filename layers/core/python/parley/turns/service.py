@@ -25,6 +25,7 @@ from parley.kit.telemetry import count_metric, describe_error
 from parley.turns.admission import Admission, no_room
 from parley.turns.answer import Answer, taken_apart
 from parley.turns.follow import Followers, lost, open_followers
+from parley.turns.judging import prepare
 from parley.turns.log import Claim, LogCopy
 from parley.turns.log_batch import FLUSH_EVERY_S
 from parley.turns.model import (
@@ -390,6 +391,8 @@ async def open_turns(parts: TurnParts) -> AsyncGenerator[Turns]:
 
     async with open_followers(parts.log, look_up, parts.logger) as followers, asyncio.TaskGroup() as tasks:
         turns = Turns(parts, followers, tasks)
+        if parts.moderation is not None:
+            tasks.create_task(prepare(parts.moderation), name="moderation-prepares")
         try:
             yield turns
         finally:
