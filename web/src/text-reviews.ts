@@ -47,7 +47,7 @@ export const words = {
     name: "Filters",
     state: "State",
     side: "Kind",
-    anySide: "Messages and answers",
+    anySide: "Any kind",
     input: "Messages",
     output: "Answers",
     category: "Category",

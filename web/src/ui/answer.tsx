@@ -125,7 +125,7 @@ function Ending({ message, thread, last }: Props): VNode | null {
   const { outcome, moderation } = message;
   if (outcome === "done" && !moderation) return null;
   return (
-    <div class={`ending ${moderation?.blocked === false ? "cleared" : outcome}`}>
+    <div class={`ending ${moderation ? (moderation.blocked ? "blocked" : "cleared") : outcome}`}>
       <span>{sentenceFor(message)}</span>
       {(last || moderation) && <Remedy message={message} thread={thread} last={last} />}
     </div>

@@ -16,7 +16,8 @@ import { Row } from "./row";
 export function Queue({ back }: { readonly back: string }): VNode {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    if (phase.value !== "idle") void load();
+    // Who comes back to it finds it as it was; who comes anew, as it is.
+    if (back === "" || phase.value !== "idle") void load();
   }, []);
   useLayoutEffect(() => {
     const row = back && document.getElementById(back);
