@@ -23,6 +23,7 @@ from local.parts.home import outside_folder
 from local.parts.postgres_files import OWNER, PostgresFiles, installed_programs
 from local.parts.process import PartError
 from local.plan import plan
+from local.reviews import reviews
 from local.stack import CHECKOUT, ConfigError, StackConfig, assemble
 from local.state import HomeInUseError, StackState, only_one, read_state, running_state
 
@@ -156,6 +157,7 @@ def psql(config: StackConfig, arguments: tuple[str, ...]) -> None:
 
 main.add_command(models)
 main.add_command(plan)
+main.add_command(reviews)
 
 
 def _owner_url(config: StackConfig) -> str:

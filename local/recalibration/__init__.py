@@ -1,0 +1,1 @@
+"""Thresholds of moderation out of what reviewers decided."""
