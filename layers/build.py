@@ -22,8 +22,10 @@ from layers.ml.source import check_classifier, find_classifier
 from layers.target import ARCHITECTURES, PYTHONS, Target
 
 ROOT = Path(__file__).parents[1]
-# Lambda's limit is 250 MB for a function with all its layers; the rest is for layers of others, such as the web adapter's.
+# Lambda's limit is 262 MB for a function with all its layers; the rest is for layers of others, such as the web adapter's.
 SIZE_LIMIT_BYTES = 200 * 1000 * 1000
+# Nobody's layer is beside a classifier of one's own, and a distilled BERT in int8 is 45 MB more than ours.
+OWN_CLASSIFIER_LIMIT_BYTES = 250 * 1000 * 1000
 LAYERS = ("deps", "core")
 # What only some functions have: numpy, onnxruntime and the encoder would double the others' size and cold start.
 _MORE_LAYERS = {"moderation": ("ml",)}
@@ -73,7 +75,7 @@ def _build(target: Target, folder: Path, root: Path, say: Say, classifier: str |
     for step in steps:
         _run(step, folder / ".stamps", say)
     _forget_removed(folder / "functions", names)
-    sizes = _check_sizes(folder, say)
+    sizes = _check_sizes(folder, say, has_own_classifier=classifier is not None)
     manifest = {
         "arch": target.architecture,
         "python": target.python,
@@ -187,8 +189,8 @@ def _forget_removed(functions: Path, names: list[str]) -> None:
             shutil.rmtree(folder)
 
 
-def _check_sizes(folder: Path, say: Say) -> Mapping[str, int]:
-    """The size of each part. Raises: BuildError when a function and its layers are more than SIZE_LIMIT_BYTES."""
+def _check_sizes(folder: Path, say: Say, *, has_own_classifier: bool) -> Mapping[str, int]:
+    """The size of each part. Raises: BuildError when a function and its layers are over their limit."""
     tasks = {each.name: size_bytes(each) for each in sorted((folder / "functions").iterdir())}
     used = dict.fromkeys((*LAYERS, *(layer for name in tasks for layer in layers_of(name))))
     layers = {name: size_bytes(folder / "layers" / name) for name in used}
@@ -199,8 +201,10 @@ def _check_sizes(folder: Path, say: Say) -> Mapping[str, int]:
     for name, size in tasks.items():
         total = size + sum(layers[each] for each in layers_of(name))
         say(f"  {name:<24} {size / 1e6:8.3f} MB   {total / 1e6:6.1f} MB with its layers")
-        if total > SIZE_LIMIT_BYTES:
-            raise BuildError(f"functions/{name} with its layers is over {SIZE_LIMIT_BYTES / 1e6:.0f} MB")
+        is_larger = has_own_classifier and "ml" in layers_of(name)
+        limit = OWN_CLASSIFIER_LIMIT_BYTES if is_larger else SIZE_LIMIT_BYTES
+        if total > limit:
+            raise BuildError(f"functions/{name} with its layers is over {limit / 1e6:.0f} MB")
     parts = {f"layers/{name}": size for name, size in layers.items()}
     return parts | {f"functions/{name}": size for name, size in tasks.items()} | {"web": web_bytes}
 

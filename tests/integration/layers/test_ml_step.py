@@ -72,10 +72,12 @@ def test_a_classifier_that_does_not_open_leaves_the_layer_that_was_there(project
     assert (folder / "layers/ml/classifier/tokenizer.json").read_text() != "{}"
 
 
-def test_the_limit_is_for_a_function_with_its_own_layers(
+def test_a_classifier_of_one_s_own_has_a_limit_of_its_own(
     project: Path, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "SIZE_LIMIT_BYTES", 20_000_000)
+    monkeypatch.setattr(building, "SIZE_LIMIT_BYTES", 1_000_000)
+    _build(project, own)
+    monkeypatch.setattr(building, "OWN_CLASSIFIER_LIMIT_BYTES", 20_000_000)
 
     with pytest.raises(BuildError, match="functions/moderation with its layers is over 20 MB"):
         _build(project, own)
