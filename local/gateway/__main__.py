@@ -46,7 +46,7 @@ def main() -> None:
             # One environment serves all functions here, so the authorizer's own login has a name of its own.
             authorizer = AuthorizerSettings.from_env().model_copy(update={"database_url": settings.auth_database_url})
             credentials = opened.enter_context(closing(create_credentials(authorizer)))
-            # One for all functions: it takes 80 MB.
+            # One for all functions: it takes 90 MB.
             classifier = opened.enter_context(open_classifier(settings.classifier_folder))
             app = create_gateway(settings, authorizer, credentials, classifier, logger)
         except (SettingsError, ValueError) as error:
