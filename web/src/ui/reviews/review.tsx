@@ -149,7 +149,7 @@ function Item({ role, said, isSubject }: ItemProps): VNode {
         {isSubject && <span class="chip">{words.one.subject}</span>}
       </span>
       {said === null ? (
-        <p class="absent">{words.list.deleted}</p>
+        <p class="absent">{words.list.gone}</p>
       ) : (
         <p class="review-words" dir="auto">
           {said}

@@ -40,7 +40,7 @@ function follow(event: MouseEvent, id: string): void {
 }
 
 function Excerpt({ review }: { readonly review: WireReview }): VNode {
-  if (review.excerpt === null) return <span class="review-excerpt absent">{words.list.deleted}</span>;
+  if (review.excerpt === null) return <span class="review-excerpt absent">{words.list.gone}</span>;
   if (isHarrowing(review)) return <span class="review-excerpt absent">{words.list.hidden}</span>;
   return (
     <span class="review-excerpt" dir="auto">
