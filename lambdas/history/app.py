@@ -13,7 +13,8 @@ from parley.wiring.history import open_history
 
 
 def create_app(settings: HistorySettings) -> FastAPI:
-    """An application that is ready to serve within its lifespan."""
+    """An application that is ready to serve within its lifespan. `app.state.logger` is for routes that count something."""
+    logger = open_logger("history", settings.log_level)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -21,6 +22,7 @@ def create_app(settings: HistorySettings) -> FastAPI:
             app.state.history = history
             yield
 
-    app = create_api("Parley history", open_logger("history", settings.log_level), lifespan)
+    app = create_api("Parley history", logger, lifespan)
+    app.state.logger = logger
     app.include_router(router)
     return app

@@ -1,12 +1,15 @@
-"""What clients get: OpenAI's shapes, and beside them `title`, `updated_at`, an item's `created_at` and its `response`."""
+"""What clients get: OpenAI's shapes, and beside them `title`, `updated_at`, an item's `created_at`, its `response`
+and, where it was blocked, `moderation`.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from parley.conversations.model import Conversation, ListedItem, ResponseFacts, item_type, item_wire_id
+from parley.conversations.model import Block, Conversation, ListedItem, ResponseFacts, item_type, item_wire_id
 from parley.edge.items import item_fields
 from parley.ids import conversation_wire_id, response_wire_id
+from parley.reviews.model import Appeal
 
 # What went wrong with an answer, by the code stored beside it.
 _ERROR_MESSAGES: Mapping[str, str] = {
@@ -29,7 +32,7 @@ def conversation_document(conversation: Conversation) -> dict[str, Any]:
 
 
 def item_document(listed: ListedItem) -> dict[str, Any]:
-    item = listed.item
+    item, block = listed.item, listed.block
     return {
         "id": item_wire_id(item),
         "object": "conversation.item",
@@ -38,7 +41,22 @@ def item_document(listed: ListedItem) -> dict[str, Any]:
         **item_fields(item.content),
         "created_at": _unix_s(item.created_at),
         "response": _response_document(listed.response) if listed.response else None,
+        **({"moderation": _block_document(block)} if block else {}),
     }
+
+
+def appeal_document(item_id: str, made: Appeal) -> dict[str, Any]:
+    return {
+        "object": "review.appeal",
+        "item_id": item_id,
+        "state": made.state,
+        "appealed_at": _unix_s(made.appealed_at),
+    }
+
+
+def _block_document(block: Block) -> dict[str, Any]:
+    review = {"state": block.review_state, "appealed": block.is_appealed} if block.review_state else None
+    return {"blocked": True, "review": review}
 
 
 def _response_document(response: ResponseFacts) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from lambdas.history.documents import conversation_document, item_document
+from lambdas.history.documents import appeal_document, conversation_document, item_document
 from lambdas.history.schemas import (
+    AppealBody,
     ConversationsQuery,
     CreateConversationBody,
     CreateItemsBody,
@@ -17,7 +18,7 @@ from lambdas.history.schemas import (
     to_items,
 )
 from parley.conversations import service
-from parley.conversations.model import ItemKey, ItemQuery, Page, parse_item_id
+from parley.conversations.model import ItemKey, ItemQuery, Page, item_wire_id, parse_item_id
 from parley.edge.bodies import parse_body
 from parley.edge.errors import json_response
 from parley.edge.items import list_document
@@ -25,6 +26,8 @@ from parley.edge.requests import identity_of
 from parley.errors import NotFound
 from parley.ids import ConversationId, UserId, conversation_wire_id, parse_conversation_id
 from parley.kit.postgres import Pool
+from parley.kit.telemetry import count_metric
+from parley.reviews.service import appeal
 from parley.wiring.history import History
 
 router = APIRouter(prefix="/v1/conversations")
@@ -146,3 +149,15 @@ async def get_item(conversation_id: ConversationOf, key: ItemOf, history: Histor
 async def delete_item(conversation_id: ConversationOf, key: ItemOf, history: HistoryOf, user_id: User) -> Response:
     left = await service.delete_item(history.pool, user_id, conversation_id, key)
     return json_response(conversation_document(left))
+
+
+@router.post("/{conversation_id}/items/{item_id}/appeal", dependencies=without_query)
+async def appeal_block(
+    request: Request, conversation_id: ConversationOf, key: ItemOf, history: HistoryOf, user_id: User
+) -> Response:
+    body = parse_body(AppealBody, await request.body())
+    listed = await service.get_item(history.pool, user_id, conversation_id, key)
+    made = await appeal(history.pool, user_id, key.item_id, body.note)
+    if made.is_new:
+        count_metric(request.app.state.logger, "ReviewsAppealed")
+    return json_response(appeal_document(item_wire_id(listed.item), made))

@@ -62,6 +62,11 @@ class CreateItemsBody(Body):
     items: Annotated[ItemBodies, Field(min_length=1)]
 
 
+class AppealBody(Body):
+    # The length is the database's too.
+    note: Annotated[str, StringConstraints(max_length=1000)] | None = None
+
+
 class NoQuery(BaseModel):
     """A route without parameters refuses those it is sent."""
 

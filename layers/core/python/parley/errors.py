@@ -81,7 +81,7 @@ class MethodNotAllowed(ChatError):
 
 
 class ReviewDecided(ChatError):
-    """Somebody has decided a review already, or it is for an admin to decide."""
+    """Somebody has decided a review already."""
 
     code = "review_decided"
 

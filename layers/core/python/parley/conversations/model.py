@@ -115,11 +115,20 @@ class ResponseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """Moderation blocked an item. `review_state` is None where nobody will look at it; `is_appealed`: its owner asked for that."""
+
+    review_state: Literal["open", "approved", "upheld", "escalated"] | None
+    is_appealed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ListedItem:
-    """An item as its owner sees it. `response` is None for what no response wrote."""
+    """An item as its owner sees it. `response` is None for what no response wrote, `block` for what is not blocked."""
 
     item: Item
     response: ResponseFacts | None = None
+    block: Block | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +188,11 @@ def item_wire_id(item: Item) -> str:
 
 def content_wire_id(content: ItemContent, item_id: ItemId) -> str:
     """The wire id of an item with this content."""
-    return wire_id(_PREFIX_OF_TYPE[item_type(content)], item_id)
+    return typed_wire_id(item_type(content), item_id)
+
+
+def typed_wire_id(kind: ItemType, item_id: ItemId) -> str:
+    return wire_id(_PREFIX_OF_TYPE[kind], item_id)
 
 
 def parse_item_id(text: str) -> ItemKey:

@@ -7,12 +7,13 @@ not listed, which holds a chain of responses, is no conversation to anybody here
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from psycopg.rows import class_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from parley.conversations.model import (
+    Block,
     Conversation,
     ConversationChange,
     Item,
@@ -182,20 +183,22 @@ _ENTRIES = """
 SELECT entry.item_id, entry.conversation_id, entry.sequence, entry.type, entry.role, entry.status, entry.content,
     entry.created_at, entry.token_count, entry.tokenizer, entry.response_id, response.status AS response_status,
     response.model, response.finish_reason, response.error_code, response.prompt_tokens, response.cached_tokens,
-    response.completion_tokens, response.created_at AS began_at, response.settled_at
+    response.completion_tokens, response.created_at AS began_at, response.settled_at,
+    entry.is_blocked, review.state AS review_state, review.appealed_at
 FROM (
     SELECT user_id, item_id, conversation_id, sequence, type, role, status, content, created_at, token_count, tokenizer,
-        response_id
+        response_id, is_blocked
     FROM items
     WHERE user_id = %(user_id)s AND conversation_id = %(conversation_id)s
     UNION ALL
     SELECT r.user_id, r.output_item_id, r.conversation_id, c.next_sequence, 'message', 'assistant', 'in_progress',
-        '{"texts": []}', r.created_at, NULL, NULL, r.response_id
+        '{"texts": []}', r.created_at, NULL, NULL, r.response_id, false
     FROM responses AS r JOIN conversations AS c USING (user_id, conversation_id)
     WHERE r.user_id = %(user_id)s AND r.conversation_id = %(conversation_id)s
         AND r.status IN ('queued', 'in_progress')
 ) AS entry
 LEFT JOIN responses AS response USING (user_id, response_id)
+LEFT JOIN reviews AS review ON entry.is_blocked AND review.user_id = entry.user_id AND review.item_id = entry.item_id
 """
 
 
@@ -264,6 +267,9 @@ class _ItemRow:
     completion_tokens: int | None = None
     began_at: datetime | None = None
     settled_at: datetime | None = None
+    is_blocked: bool = False
+    review_state: Literal["open", "approved", "upheld", "escalated"] | None = None
+    appealed_at: datetime | None = None
 
 
 def _new_row(new: NewItem, sequence: int) -> dict[str, Any]:
@@ -293,7 +299,8 @@ def _listed(row: _ItemRow) -> ListedItem:
         token_count=row.token_count,
         tokenizer=row.tokenizer,
     )
-    return ListedItem(item, _response(row))
+    block = Block(row.review_state, row.appealed_at is not None) if row.is_blocked else None
+    return ListedItem(item, _response(row), block)
 
 
 def _response(row: _ItemRow) -> ResponseFacts | None:
