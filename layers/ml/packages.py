@@ -13,13 +13,11 @@ _ALONE = "--no-deps"
 # programs in C and for other processors. The folders convert, quantise and profile models.
 _LEFT_OUT = (
     "onnxruntime/capi/libonnxruntime.so*",
-    "onnxruntime/capi/libonnxruntime_providers_shared.so",
     "onnxruntime/backend",
     "onnxruntime/datasets",
     "onnxruntime/quantization",
     "onnxruntime/tools",
     "onnxruntime/transformers",
-    "onnxruntime/ThirdPartyNotices.txt",
     "numpy/f2py",
 )
 

@@ -1,6 +1,9 @@
 """The real layer, for this machine and for the one that a stage runs on."""
 
 import json
+import os
+import subprocess
+import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -57,3 +60,23 @@ def test_the_moderation_function_alone_has_it_and_still_fits(built: Path) -> Non
     for name in functions:
         parts = [built / "functions" / name, *(built / "layers" / each for each in layers_of(name))]
         assert sum(map(size_bytes, parts)) < SIZE_LIMIT_BYTES, name
+
+
+def test_it_scores_a_text_with_nothing_but_the_layers_and_without_complaint() -> None:
+    built = build(host_target(), ROOT / "build", say=lambda _: None)
+    packages = [str(built / "layers" / each / "python") for each in layers_of("moderation")]
+    script = (
+        "import sys; from pathlib import Path; from parley.moderation.onnx.classifier import open_classifier\n"
+        "with open_classifier(Path(sys.argv[1])) as classifier: print(len(classifier.score(['Good morning.'])[0]))"
+    )
+    python = getattr(sys, "_base_executable", sys.executable)
+
+    run = subprocess.run(
+        [python, "-S", "-c", script, str(built / "layers/ml/classifier")],
+        env={"PYTHONPATH": os.pathsep.join(packages), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (run.returncode, run.stdout, run.stderr) == (0, "13\n", "")
