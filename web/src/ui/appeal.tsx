@@ -1,6 +1,6 @@
 /** The way to a person's eyes for what was blocked: the button, and the dialog it opens. */
 import type { VNode } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api/http";
 import { text } from "../text";
 import { type Appealed, appeal, appealing, noteMost } from "../threads/appeal";
@@ -22,23 +22,35 @@ export function AskForReview({ message, thread }: Appealed): VNode | null {
 }
 
 export function AppealDialog(): VNode {
+  const asked = useRef(false);
+  const appealed = appealing.value;
   const close = (): void => {
     appealing.value = null;
   };
-  const appealed = appealing.value;
+  const onAsked = (): void => {
+    asked.current = true;
+    close();
+    announce(text.moderation.asked);
+  };
+  // The dialog gives the focus back to the button that opened it, which is gone by then.
+  useEffect(() => {
+    if (appealed === null && asked.current) wantWriting();
+    asked.current = false;
+  }, [appealed]);
   return (
     <Dialog title={text.moderation.title} open={appealed !== null} close={close}>
-      {appealed && <AppealForm appealed={appealed} close={close} />}
+      {appealed && <AppealForm appealed={appealed} onAsked={onAsked} onCancel={close} />}
     </Dialog>
   );
 }
 
 interface FormProps {
   readonly appealed: Appealed;
-  readonly close: () => void;
+  readonly onAsked: () => void;
+  readonly onCancel: () => void;
 }
 
-function AppealForm({ appealed, close }: FormProps): VNode {
+function AppealForm({ appealed, onAsked, onCancel }: FormProps): VNode {
   const note = useRef<HTMLTextAreaElement>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
@@ -49,10 +61,7 @@ function AppealForm({ appealed, close }: FormProps): VNode {
     setProblem(null);
     try {
       await appeal(appealed, note.current?.value ?? "");
-      close();
-      announce(text.moderation.asked);
-      // The button that opened this is gone.
-      wantWriting();
+      onAsked();
     } catch (error) {
       const isAway = error instanceof ApiError && error.status === 0;
       setProblem(isAway ? text.moderation.network : text.moderation.failed);
@@ -73,7 +82,7 @@ function AppealForm({ appealed, close }: FormProps): VNode {
         </p>
       )}
       <footer>
-        <button type="button" class="text-button calm" onClick={close}>
+        <button type="button" class="text-button calm" onClick={onCancel}>
           {text.moderation.cancel}
         </button>
         <button type="submit" class="primary" aria-disabled={busy}>

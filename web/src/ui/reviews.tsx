@@ -24,13 +24,17 @@ function fetchPage(): void {
 export function Reviews(): VNode {
   useEffect(fetchPage, []);
   const Page = page.value;
-  if (Page === "failed") return <Note sentence={text.reviews.failed} action={text.retry} run={fetchPage} />;
-  if (Page === null || Page === "loading") {
-    return (
-      <div class="column loading">
-        <Skeleton rows={6} label={text.reviews.loading} />
-      </div>
-    );
-  }
-  return <Page />;
+  if (typeof Page === "function") return <Page />;
+  return (
+    <>
+      <h1 class="unseen">{text.reviews.title}</h1>
+      {Page === "failed" ? (
+        <Note sentence={text.reviews.failed} action={text.retry} run={fetchPage} />
+      ) : (
+        <div class="reviews-wait">
+          <Skeleton rows={6} label={text.reviews.loading} />
+        </div>
+      )}
+    </>
+  );
 }

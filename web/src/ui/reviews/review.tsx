@@ -49,6 +49,7 @@ export function Review({ id, onBack }: Props): VNode {
           <Icon name="back" />
           {words.one.back}
         </button>
+        {typeof known !== "object" && <h1 class="unseen">{words.title}</h1>}
         {known === "loading" && <Skeleton rows={8} label={words.one.loading} />}
         {known === "failed" && <Note sentence={words.one.failed} action={text.retry} run={again} />}
         {known === "missing" && <Note sentence={words.one.missing} action={words.one.back} run={onBack} />}
