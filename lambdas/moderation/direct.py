@@ -1,21 +1,32 @@
 """Texts of turns, scored for the functions that run them: Lambda's own Invoke, which only their roles may do."""
 
+from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
-from parley.moderation.scoring import score_each
-from parley.wiring.moderation import ModerationParts
+from parley.moderation.classifier import Classifier
+
+# A turn waits 0.3 s, and nobody tells the function when it has gone: many texts would keep it from others for minutes.
+SCORED_WITHIN_S = 2
 
 
-class NoClassifierError(Exception):
-    """The function was deployed without one, and is asked to classify: its caller takes that for an outage."""
+class NotScoredError(Exception):
+    """What is asked for cannot be had; its caller takes that for an outage."""
 
 
-async def classify(parts: ModerationParts, texts: list[str]) -> dict[str, Any]:
-    """`{"version", "scores"}`: of each text, by category. Raises: NoClassifierError."""
-    if parts.classifier is None:
-        raise NoClassifierError
-    scores = await score_each(parts.classifier, texts)
-    return {
-        "version": parts.classifier.version,
-        "scores": [{category.value: score for category, score in each.items()} for each in scores],
-    }
+async def classify(
+    classifier: Classifier | None, texts: Sequence[str], clock: Callable[[], float] = perf_counter
+) -> dict[str, Any]:
+    """`{"version", "scores"}`: of each text, by category.
+
+    Raises: NotScoredError without a classifier, or where `clock` says that the next text would come too late.
+    """
+    if classifier is None:
+        raise NotScoredError("there is no classifier here")
+    began_s, scores = clock(), list[dict[str, float]]()
+    for text in texts:
+        if clock() - began_s > SCORED_WITHIN_S:
+            raise NotScoredError(f"{len(texts) - len(scores)} of {len(texts)} texts are left")
+        (found,) = await classifier.classify([text])
+        scores.append({category.value: score for category, score in found.items()})
+    return {"version": classifier.version, "scores": scores}

@@ -22,7 +22,7 @@ def open_handler(settings: ModerationSettings) -> Handler:
 
     def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         if "texts" in event:
-            return loop.run_until_complete(classify(app.state.moderation, event["texts"]))
+            return loop.run_until_complete(classify(app.state.moderation.classifier, event["texts"]))
         return http(dict(event), context)
 
     return handle

@@ -129,4 +129,4 @@ async def test_a_function_without_a_classifier_is_an_outage(postgres: EmbeddedPo
             with pytest.raises(ModerationUnavailable):
                 await remote.classify(["x"])
 
-    assert raised == ["NoClassifierError"]
+    assert raised == ["NotScoredError"]

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 
 from parley.moderation.classifier import Classifier
-from parley.moderation.model import Category, Scores
+from parley.moderation.model import Category
 from parley.moderation.service import Moderation
-
-
-async def score_each(classifier: Classifier, texts: Sequence[str]) -> list[Scores]:
-    """One text after the other, so that who waits no longer ends it after a text: many can take minutes."""
-    return [scores for text in texts for scores in await classifier.classify([text])]
 
 
 async def score_with_keywords(
     keywords: Moderation, classifier: Classifier, texts: Sequence[str], tier: str | None
 ) -> list[dict[Category, float]]:
-    """The highest that the keywords or the classifier give each category, for each text. Raises: ModerationUnavailable."""
+    """The highest that the keywords or the classifier give each category, for each text.
+
+    One text after the other, so that who cancels it ends it after a text: many can take minutes. Raises: ModerationUnavailable.
+    """
     found: list[dict[Category, float]] = []
     for text in texts:
         (scores,) = await classifier.classify([text])
