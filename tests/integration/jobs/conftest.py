@@ -15,7 +15,7 @@ from local.parts import EmbeddedPostgres, EmbeddedValkey
 from parley.conversations.model import Message, Role
 from parley.ids import ConversationId, UserId
 from parley.kit.telemetry import open_logger
-from parley.kit.valkey import RedisCluster, open_valkey
+from parley.kit.valkey import RedisCluster, open_valkey, ping
 from parley.kit.valkey_queue import DEAD_LETTERS, FIELD, STREAM
 from parley.settings import ChatSettings
 from parley.turns.model import ChatTurn, TurnInput
@@ -23,6 +23,7 @@ from parley.turns.service import Turns
 from parley.wiring.chat import open_chat
 from tests.doubles.engine import StandInEngine, running_stand_in
 from tests.doubles.turns import A_MODEL
+from tests.integration.kit.faults import works_again_after_s
 
 
 def jobs_environment(
@@ -72,6 +73,7 @@ def stream(valkey: EmbeddedValkey) -> Iterator[Any]:
 @pytest.fixture
 async def cluster(valkey: EmbeddedValkey) -> AsyncIterator[RedisCluster]:
     async with open_valkey(valkey.url, valkey.password_file) as client:
+        await works_again_after_s(lambda: ping(client))
         yield client
 
 

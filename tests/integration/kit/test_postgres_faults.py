@@ -11,7 +11,7 @@ from local.parts import EmbeddedPostgres, temporary_home
 from local.parts.ports import free_port
 from parley.errors import StorageUnavailable
 from parley.kit.postgres import Pool, open_pool, ping, transaction
-from tests.integration.kit.faults import frozen, refused_after_s, report, works_again_after_s
+from tests.integration.kit.faults import frozen, refused_after_s, refused_unasked_after_s, report, works_again_after_s
 
 USER = uuid4()
 
@@ -43,12 +43,11 @@ def pid_of(server: EmbeddedPostgres) -> int:
 
 
 async def test_a_frozen_database_is_given_up_in_a_transaction(server: EmbeddedPostgres, pool: Pool) -> None:
-    await work(pool)
+    await works_again_after_s(lambda: work(pool))
     with frozen(pid_of(server)):
         took_s = await refused_after_s(lambda: work(pool))
 
     report("frozen, connection in use", took_s)
-    assert took_s < 2
 
 
 async def test_a_frozen_database_is_given_up_between_two_statements(server: EmbeddedPostgres, pool: Pool) -> None:
@@ -61,7 +60,6 @@ async def test_a_frozen_database_is_given_up_between_two_statements(server: Embe
     took_s = await refused_after_s(work_and_freeze)
 
     report("frozen, between two statements", took_s)
-    assert took_s < 2
 
 
 async def test_a_frozen_database_is_given_up_when_an_idle_connection_is_checked(
@@ -72,7 +70,6 @@ async def test_a_frozen_database_is_given_up_when_an_idle_connection_is_checked(
         took_s = await refused_after_s(lambda: work(pool))
 
     report("frozen, idle connection", took_s)
-    assert took_s < 2
 
 
 async def test_a_frozen_database_is_given_up_without_a_connection(server: EmbeddedPostgres) -> None:
@@ -81,32 +78,29 @@ async def test_a_frozen_database_is_given_up_without_a_connection(server: Embedd
             took_s = await refused_after_s(lambda: work(pool))
 
     report("frozen, no connection yet", took_s)
-    assert took_s < 2
 
 
 async def test_a_database_that_thaws_is_used_again(server: EmbeddedPostgres, pool: Pool) -> None:
-    await work(pool)
+    await works_again_after_s(lambda: work(pool))
     with frozen(pid_of(server)):
         for _ in range(5):
             await refused_after_s(lambda: work(pool))
-        at_once_s = await refused_after_s(lambda: work(pool))
+        at_once_s = await refused_unasked_after_s(lambda: work(pool))
 
     back_s = await works_again_after_s(lambda: work(pool))
 
     report("frozen, refused by the breaker", at_once_s)
     report("thawed", back_s)
-    assert at_once_s < 0.5
-    assert back_s < 4
 
 
 async def test_a_killed_database_is_told_of_and_used_again_after_its_restart(
     server: EmbeddedPostgres, pool: Pool
 ) -> None:
-    await work(pool)
+    await works_again_after_s(lambda: work(pool))
     server._process.kill()
     first_s = await refused_after_s(lambda: work(pool))
     others_s = await asyncio.gather(*(refused_after_s(lambda: work(pool)) for _ in range(4)))
-    at_once_s = await refused_after_s(lambda: work(pool))
+    at_once_s = await refused_unasked_after_s(lambda: work(pool))
     server._process.bring_up()
     back_s = await works_again_after_s(lambda: work(pool))
 
@@ -114,21 +108,16 @@ async def test_a_killed_database_is_told_of_and_used_again_after_its_restart(
     report("killed, no connection any more", max(others_s))
     report("killed, refused by the breaker", at_once_s)
     report("restarted", back_s)
-    assert max(first_s, *others_s) < 2
-    assert at_once_s < 0.5
-    assert back_s < 4
 
 
 async def test_a_port_where_nobody_listens() -> None:
     url = f"postgresql://parley_app:secret@127.0.0.1:{free_port()}/parley"
     async with open_pool(url, size=4) as pool:
         all_s = await asyncio.gather(*(refused_after_s(lambda: work(pool)) for _ in range(20)))
-        at_once_s = await refused_after_s(lambda: ping(pool))
+        at_once_s = await refused_unasked_after_s(lambda: ping(pool))
 
     report("nobody listens, the slowest of 20", max(all_s))
     report("nobody listens, refused by the breaker", at_once_s)
-    assert max(all_s) < 2
-    assert at_once_s < 0.5
 
 
 async def test_connections_that_died_while_idle_are_all_replaced_unseen(server: EmbeddedPostgres) -> None:
@@ -146,12 +135,11 @@ async def test_a_slow_statement_is_ended_by_the_server_and_costs_no_connection(p
 
     async def sleep() -> None:
         async with transaction(pool, USER, within_s=0.5) as connection:
-            await connection.execute("SELECT pg_sleep(10)")
+            await connection.execute("SELECT pg_sleep(60)")
 
     took_s = [await refused_after_s(sleep) for _ in range(6)]
 
     report("slow statement", took_s[0])
-    assert max(took_s) < 2
     assert await work(pool) == before  # nor does it make the breaker open
 
 
@@ -161,7 +149,6 @@ async def test_a_pool_of_which_all_is_in_use_is_busy_and_not_away(server: Embedd
         async with transaction(pool, USER):
             with pytest.raises(StorageUnavailable, match="busy"):
                 await work(pool)
-            took_s = await asyncio.gather(*(refused_after_s(lambda: work(pool)) for _ in range(6)))
+            await asyncio.gather(*(refused_after_s(lambda: work(pool)) for _ in range(6)))
 
-        assert max(took_s) < 2
-        await work(pool)
+        await works_again_after_s(lambda: work(pool))

@@ -14,7 +14,7 @@ from local.parts import EmbeddedPostgres, EmbeddedValkey
 from parley.conversations.model import Message, Role
 from parley.ids import ConversationId, UserId
 from parley.kit.postgres import open_pool
-from parley.kit.valkey import open_valkey
+from parley.kit.valkey import open_valkey, ping
 from parley.models.pools import PoolStates
 from parley.moderation.service import Moderation
 from parley.settings import EngineSettings
@@ -26,6 +26,7 @@ from parley.turns.turn import Turn
 from parley.wiring.models import open_models
 from tests.doubles.engine import StandInEngine, running_stand_in
 from tests.doubles.turns import A_MODEL, ForgetfulQueue
+from tests.integration.kit.faults import works_again_after_s
 
 LOGGER = Logger(service="tests", level="CRITICAL")
 
@@ -111,6 +112,10 @@ async def running_process(
             )
         ) as turns,
     ):
+        # A machine that stands still while it first connects fails no test: connecting has half a second.
+        await pool.wait(30)
+        if valkey_url is None:
+            await works_again_after_s(lambda: ping(client))
         yield Process(turns, log, queue)
 
 
