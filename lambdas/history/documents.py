@@ -1,5 +1,5 @@
 """What clients get: OpenAI's shapes, and beside them `title`, `updated_at`, an item's `created_at`, its `response`
-and, where it was blocked, `moderation`.
+and, where it was blocked once, `moderation`.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from parley.conversations.model import Block, Conversation, ListedItem, Response
 from parley.edge.items import item_fields
 from parley.ids import conversation_wire_id, response_wire_id
 from parley.reviews.model import Appeal
+from parley.turns.model import wire_finish_reason
 
 # What went wrong with an answer, by the code stored beside it.
 _ERROR_MESSAGES: Mapping[str, str] = {
@@ -56,7 +57,7 @@ def appeal_document(item_id: str, made: Appeal) -> dict[str, Any]:
 
 def _block_document(block: Block) -> dict[str, Any]:
     review = {"state": block.review_state, "appealed": block.is_appealed} if block.review_state else None
-    return {"blocked": True, "review": review}
+    return {"blocked": not block.is_over, "review": review}
 
 
 def _response_document(response: ResponseFacts) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _response_document(response: ResponseFacts) -> dict[str, Any]:
         # To the millisecond: the page says how long an answer took.
         "created_at": round(response.began_at.timestamp(), 3),
         "completed_at": round(response.settled_at.timestamp(), 3) if response.settled_at else None,
-        "finish_reason": response.finish_reason,
+        "finish_reason": wire_finish_reason(response.finish_reason),
         "error": _error_document(response.error_code),
         "usage": _usage_document(response),
     }

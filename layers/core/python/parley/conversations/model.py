@@ -116,15 +116,18 @@ class ResponseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Moderation blocked an item. `review_state` is None where nobody will look at it; `is_appealed`: its owner asked for that."""
+    """Moderation blocked an item; where `is_over`, a reviewer has found it fine since. `review_state` is None where there is no
+    review; `is_appealed`: its owner asked for one.
+    """
 
     review_state: Literal["open", "approved", "upheld", "escalated"] | None
     is_appealed: bool
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ListedItem:
-    """An item as its owner sees it. `response` is None for what no response wrote, `block` for what is not blocked."""
+    """An item as its owner sees it. `response` is None for what no response wrote, `block` for what never was blocked."""
 
     item: Item
     response: ResponseFacts | None = None

@@ -198,7 +198,9 @@ FROM (
         AND r.status IN ('queued', 'in_progress')
 ) AS entry
 LEFT JOIN responses AS response USING (user_id, response_id)
-LEFT JOIN reviews AS review ON entry.is_blocked AND review.user_id = entry.user_id AND review.item_id = entry.item_id
+-- What was flagged and not blocked is for reviewers to know.
+LEFT JOIN reviews AS review ON review.user_id = entry.user_id AND review.item_id = entry.item_id
+    AND (entry.is_blocked OR (review.state = 'approved' AND review.action = 'block' AND review.is_enforced))
 """
 
 
@@ -299,8 +301,13 @@ def _listed(row: _ItemRow) -> ListedItem:
         token_count=row.token_count,
         tokenizer=row.tokenizer,
     )
-    block = Block(row.review_state, row.appealed_at is not None) if row.is_blocked else None
-    return ListedItem(item, _response(row), block)
+    return ListedItem(item, _response(row), _block(row))
+
+
+def _block(row: _ItemRow) -> Block | None:
+    if not row.is_blocked and row.review_state is None:
+        return None
+    return Block(row.review_state, row.appealed_at is not None, is_over=not row.is_blocked)
 
 
 def _response(row: _ItemRow) -> ResponseFacts | None:
