@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from parley.edge.bodies import Body
 from parley.moderation.model import Category
-from parley.reviews.model import Decision, ReviewId, ReviewQuery, Side, State
+from parley.reviews.model import Decision, ReviewId, ReviewQuery, Side
 
 
 class NoQuery(BaseModel):
@@ -21,7 +21,7 @@ class LabelsQuery(NoQuery):
 
 
 class ReviewsQuery(NoQuery):
-    state: State | Literal["all"] = "open"
+    state: Literal["open", "approved", "upheld", "escalated", "all"] = "open"
     side: Side | None = None
     category: Category | None = None
     appealed: bool | None = None

@@ -56,7 +56,10 @@ async def decide_review(
         review = await _find(connection, review_id)
         if review.user_id == reviewer.user_id:
             raise PermissionDenied("This is about a conversation of your own: somebody else has to decide it.")
-        state = state_after(await store.lock_state(connection, review), decision, is_admin=reviewer.is_admin)
+        before = await store.lock_state(connection, review)
+        if before is None:
+            raise _no_review()
+        state = state_after(before, decision, is_admin=reviewer.is_admin)
         await store.set_state(connection, review, state)
         if review.was_blocked and state == "approved":
             await store.let_through(connection, review)
@@ -95,8 +98,12 @@ async def appeal(pool: Pool, user_id: UserId, item_id: ItemId, note: str | None)
 async def _find(connection: Connection, review_id: ReviewId, param: str | None = None) -> Review:
     found = await store.find_review(connection, review_id)
     if found is None:
-        raise NotFound("No such review.", param=param)
+        raise _no_review(param)
     return found
+
+
+def _no_review(param: str | None = None) -> NotFound:
+    return NotFound("No such review.", param=param)
 
 
 async def _after(connection: Connection, review_id: ReviewId | None) -> Review | None:
