@@ -114,7 +114,12 @@ class ObservabilityStack(Stack):
 
 def _moderation_rows(api: ApiStack) -> list[list[cloudwatch.GraphWidget]]:
     running = moderation_metrics.turn_functions(api.functions)
-    shares = {"InputFlagged": "flagged, %", "InputBlocked": "blocked, %", "ModerationAway": "without a verdict, %"}
+    shares = {
+        "InputFlagged": "flagged, %",
+        "InputBlocked": "blocked, %",
+        "InputPii": "with personal data, %",
+        "ModerationAway": "without a verdict, %",
+    }
     counted = ("OutputFlagged", "OutputWithheld", "PiiRedacted")
     return [
         [

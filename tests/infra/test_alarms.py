@@ -94,13 +94,37 @@ def test_the_dashboard_exists(find_resources: FindResources, stage: str) -> None
     assert dashboard["Properties"]["DashboardName"] == f"parley-{stage}"
 
 
-def test_the_dashboard_shows_how_moderation_goes(find_resources: FindResources, stage: str) -> None:
+def _shown(find_resources: FindResources, stage: str) -> list[list[Any]]:
+    """What the dashboard's graphs show, as CloudWatch takes it: `[namespace, metric, dimension, value, ..., options]`."""
     (dashboard,) = find_resources(stage, "CloudWatch::Dashboard").values()
     body = json.loads(resolve(dashboard["Properties"]["DashboardBody"]))
-    rows = [metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])]
+    return [metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])]
+
+
+def test_the_dashboard_shows_of_our_own_only_what_the_code_counts(
+    find_resources: FindResources, root: Path, stage: str
+) -> None:
+    names = {each[1] for each in _shown(find_resources, stage) if each[0] == "Parley"} | _EMITTED["Parley"]
+    folders = (root / "layers/core/python/parley", root / "lambdas")
+    code = "\n".join(file.read_text() for folder in folders for file in folder.rglob("*.py"))
+
+    assert names
+    assert {name for name in names if f'"{name}"' not in code} == set()
+
+
+def test_the_dashboard_shows_how_moderation_goes(find_resources: FindResources, stage: str) -> None:
+    rows = _shown(find_resources, stage)
 
     shown = {(each[1], each[3]) for each in rows if each[0] == "Parley"}
-    turns = {"InputFlagged", "InputBlocked", "ModerationAway", "TurnsJudged", "OutputWithheld", "PiiRedacted"}
+    turns = {
+        "InputFlagged",
+        "InputBlocked",
+        "InputPii",
+        "ModerationAway",
+        "TurnsJudged",
+        "OutputWithheld",
+        "PiiRedacted",
+    }
     assert shown >= {(name, function) for name in turns for function in ("chat", "jobs")}
     assert shown >= {("KeywordsMs", "chat"), ("ClassifierMs", "chat"), ("ReviewsAppealed", "history")}
     assert shown >= {("ReviewsApproved", "moderation"), ("ReviewsUpheld", "moderation")}
