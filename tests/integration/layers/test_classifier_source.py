@@ -1,5 +1,6 @@
 """A stage may bring a classifier of its own: out of a folder, or out of a bucket."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from moto.server import ThreadedMotoServer
 from layers.errors import BuildError
 from layers.ml import source as sources
 from layers.ml.source import ClassifierSource, check_classifier, find_classifier
+from parley.moderation.onnx.manifest import load_manifest
 
 URL = "s3://classifiers/own/7"
 
@@ -128,3 +130,13 @@ def test_a_model_whose_outputs_are_not_what_its_manifest_says_stops_the_build(ow
 
     with pytest.raises(BuildError, match="the classifier opens, and scores nothing: the model has 5 labels"):
         check_classifier(own)
+
+
+def test_the_example_that_operators_are_given_is_a_manifest(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs/operations/moderation.md"
+    (example,) = re.findall(r"```toml\n(kind = .*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / "classifier.toml").write_text(example)
+
+    manifest = load_manifest(tmp_path)
+
+    assert [each.name for each in manifest.labels] == ["toxic", "neutral"]
