@@ -104,8 +104,14 @@ async def test_a_reader_asks_for_a_review_and_is_told_what_came_of_it(chat: Chat
     await decide(stack, words, "approve")
     await chat.page.reload()
 
-    await expect(chat.questions.last).to_contain_text("A reviewer found this message fine: send it again.")
+    await expect(chat.questions.last).to_contain_text("A reviewer found this message fine: it can be answered now.")
     assert await faults(chat.page) == []
+    await chat.button("Get an answer").click()
+    await expect(chat.answers).to_have_count(1)
+    await chat.settled()
+    assert await chat.said() == "w0 w1 w2"
+    await expect(chat.questions.first).to_contain_text(words)
+    await expect(chat.page.get_by_text("A reviewer found")).to_have_count(0)
 
 
 async def test_a_reader_is_told_that_a_reviewer_agreed_with_the_block(chat: ChatPage, stack: Stack, watch: Watch):

@@ -182,7 +182,7 @@ export const text = {
       blocked: "This message was not answered: it goes against the safety rules.",
       waiting: "This message was not answered. A person will look at it.",
       upheld: "This message was not answered. A reviewer agreed with the block.",
-      approved: "A reviewer found this message fine: send it again.",
+      approved: "A reviewer found this message fine: it can be answered now.",
     },
     answer: {
       blocked: "This answer was taken back: it goes against the safety rules.",
@@ -191,7 +191,9 @@ export const text = {
       approved: "A reviewer found this answer fine. It breaks off where it was taken back.",
     },
     ask: "Ask for a review",
-    again: "Send again",
+    answerNow: "Get an answer",
+    /** What the model is asked then, in the reader's name: the message itself is in its place already. */
+    answerIt: "Please answer my last message.",
     title: "Ask for a review",
     lead: "A person will read this and what was said around it, and decide whether it may stand.",
     note: "Why it is fine (optional)",

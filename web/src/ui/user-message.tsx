@@ -31,7 +31,7 @@ export const UserMessage = memo(({ message, thread, editable }: Props): VNode =>
       {message.moderation && <Standing message={message} thread={thread} editable={canEdit} />}
       <div class="actions">
         <CopyButton label={text.message.copy} read={() => message.text} />
-        {canEdit && !message.moderation && (
+        {canEdit && !isBlocked && (
           <IconButton icon="pencil" label={text.message.edit} onClick={() => thread.edit(message)} />
         )}
       </div>
@@ -52,15 +52,16 @@ function useAnnouncedBlock(message: Message, isBlocked: boolean): void {
 function Standing({ message, thread, editable }: Props): VNode | null {
   if (!message.moderation) return null;
   const standing = standingOf(message.moderation);
-  // An answer follows where it was sent again.
+  // Where it was answered meanwhile, the answer follows.
   if (standing === "approved" && !editable) return null;
   return (
     <div class={`ending ${standing === "approved" ? "cleared" : "blocked"}`}>
       <span>{text.moderation.message[standing]}</span>
       <div class="remedies">
         <AskForReview message={message} thread={thread} />
+        {/* It stands and is asked about: sent again, the same words would be judged and blocked again. */}
         {editable && standing === "approved" && (
-          <Action label={text.moderation.again} run={() => void send(thread, message.text, message)} />
+          <Action label={text.moderation.answerNow} run={() => void send(thread, text.moderation.answerIt)} />
         )}
         {editable && standing !== "approved" && <Action label={text.message.edit} run={() => thread.edit(message)} />}
       </div>
