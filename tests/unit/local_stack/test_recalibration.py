@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.moderation.reviews.documents import labels_document
 from local.cli import main
 from local.recalibration.evidence import lower_bound, more_needed, upper_bound
 from local.recalibration.labels import Label, LabelError, read_labels
@@ -27,6 +30,8 @@ from local.recalibration.propose import (
 from parley.moderation.model import Category
 from parley.moderation.policy import Thresholds, TierPolicy
 from parley.moderation.policy_file import load_policy
+from parley.reviews.model import Label as ReviewLabel
+from parley.reviews.model import LabelPage, ReviewId
 
 STAGES = Path(__file__).parents[3] / "cdk/stages"
 HATE = Category.HATE
@@ -230,6 +235,28 @@ def write(folder: Path, *lines: str) -> Path:
     file = folder / "labels.jsonl"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file
+
+
+def test_the_apis_labels_can_be_read(tmp_path: Path) -> None:
+    layers = [
+        {"layer": "keywords", "scores": {"hate": 0.6}, "version": "k1"},
+        {"layer": "classifier", "scores": {"hate": 0.2, "violence": 0.9}, "version": "c2"},
+        {"layer": "pii", "scores": {}, "version": "pii-1"},
+    ]
+    decided = ReviewLabel(
+        ReviewId(UUID(int=1)),
+        "input",
+        "words",
+        "upheld",
+        ["hate"],
+        {"layers": layers},
+        datetime(2026, 11, 24, tzinfo=UTC),
+    )
+    document = labels_document(LabelPage([decided], has_more=False))
+
+    read = read_labels(write(tmp_path, *(json.dumps(each) for each in document["data"])))
+
+    assert (read.comparable, read.classifier) == ([Label({HATE: 0.6, Category.VIOLENCE: 0.9}, True)], "c2")
 
 
 def test_of_a_review_that_was_decided_again_the_last_counts(tmp_path: Path) -> None:
