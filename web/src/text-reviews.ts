@@ -65,6 +65,7 @@ export const words = {
     noMatch: "No review fits these filters.",
     end: "That is all.",
     hidden: "The text is shown when you ask for it.",
+    empty: "No text.",
     gone: "The text is gone: its writer deleted it, or it was not kept.",
   },
 
@@ -110,14 +111,15 @@ export const words = {
   findings: {
     title: "What was found",
     none: "No layer of moderation has left a verdict.",
-    unjudged: "The classifier did not answer in time.",
+    away: "did not answer in time",
     layers: { keywords: "Word lists", classifier: "Classifier", pii: "Personal data" } as Readonly<
       Record<string, string>
     >,
     actions: { allow: "lets it pass", review: "wants a person to look", block: "wants it blocked" },
     nothing: "Nothing found.",
     matched: "Entries",
-    blocksFrom: (score: number) => `blocks from ${percent.format(score)}`,
+    looksFrom: (score: number) => `a person looks from ${percent.format(score)}`,
+    blocksFrom: (score: number) => `blocked from ${percent.format(score)}`,
     version: (version: string) => `Version ${version}`,
   },
 

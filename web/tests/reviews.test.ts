@@ -144,11 +144,11 @@ describe("plain words", () => {
 
   it("give the most certain scores first, with thresholds where they are known and can be reached", () => {
     const scores = { hate: 0.2, violence: 0.9, sexual: 0.5 };
-    const thresholds = { violence: { block: 0.8 }, sexual: { block: 2 } };
+    const thresholds = { violence: [0.5, 0.8], sexual: [0.4, 2] } as const;
     expect(findingsOf({ layer: "classifier", action: "block", scores, thresholds })).toEqual([
-      { category: "violence", score: 0.9, blocksFrom: 0.8 },
-      { category: "sexual", score: 0.5, blocksFrom: null },
-      { category: "hate", score: 0.2, blocksFrom: null },
+      { category: "violence", score: 0.9, limits: "a person looks from 50%, blocked from 80%" },
+      { category: "sexual", score: 0.5, limits: "a person looks from 40%" },
+      { category: "hate", score: 0.2, limits: "" },
     ]);
   });
 });

@@ -30,7 +30,8 @@ export interface WireLayer {
   readonly layer: string;
   readonly action: "allow" | "review" | "block";
   readonly scores?: Readonly<Record<string, number>>;
-  readonly thresholds?: Readonly<Record<string, { readonly review?: number; readonly block?: number }>> | null;
+  /** From where on the policy of that day wanted a person to look, and wanted it blocked. Above 1 is never. */
+  readonly thresholds?: Readonly<Record<string, readonly [review: number, block: number]>> | null;
   readonly version?: string;
   /** Names of lists' entries, or kinds of personal data; never the text. */
   readonly matched?: readonly string[];

@@ -26,6 +26,16 @@ export function kindOf({ side, action, enforced }: Pick<WireReview, "side" | "ac
   return words.kinds[side][action === "block" && enforced ? "block" : "review"];
 }
 
+/** How sure moderation was; empty where nothing was measured. */
+export function scoreInWords({ score }: Pick<WireReview, "score">): string {
+  return score > 0 ? words.one.score(score) : "";
+}
+
+/** Whether a layer has no say because it did not answer. */
+export function isAway({ version }: WireLayer): boolean {
+  return version === "away";
+}
+
 /** What a reviewer should know before reading: each a word or two. */
 export function marksOf(review: WireReview): string[] {
   const { marks } = words;
@@ -40,8 +50,8 @@ export interface Finding {
   readonly category: string;
   /** 0 to 1 */
   readonly score: number;
-  /** From where on it is blocked, 0 to 1; null where that was not kept, or is never. */
-  readonly blocksFrom: number | null;
+  /** What the policy does from which score on; empty where that was not kept, or is nothing. */
+  readonly limits: string;
 }
 
 const mostFindings = 5;
@@ -50,9 +60,18 @@ const mostFindings = 5;
 export function findingsOf({ scores, thresholds }: WireLayer): Finding[] {
   const found = Object.entries(scores ?? {}).sort(([, a], [, b]) => b - a);
   return found.slice(0, mostFindings).map(([category, score]) => {
-    const blocksFrom = thresholds?.[category]?.block ?? null;
-    return { category, score, blocksFrom: blocksFrom !== null && blocksFrom <= 1 ? blocksFrom : null };
+    return { category, score, limits: limitsOf(thresholds?.[category]) };
   });
+}
+
+function limitsOf(thresholds: readonly [review: number, block: number] | undefined): string {
+  if (!thresholds) return "";
+  const [review, block] = thresholds;
+  const parts = [
+    review <= 1 && review < block ? words.findings.looksFrom(review) : "",
+    block <= 1 ? words.findings.blocksFrom(block) : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 /** What may be decided: escalated and decided ones are for admins. */

@@ -1,7 +1,7 @@
 /** What each layer of moderation found, how sure it was, and what it wanted. */
 import type { VNode } from "preact";
 import type { WireLayer, WireWholeReview } from "../../reviews/wire";
-import { type Finding, findingsOf, nameOfCategory } from "../../reviews/words";
+import { type Finding, findingsOf, isAway, nameOfCategory } from "../../reviews/words";
 import { words } from "../../text-reviews";
 import { Part } from "./part";
 
@@ -15,12 +15,12 @@ export function Findings({ review }: { readonly review: WireWholeReview }): VNod
           <Layer key={layer.layer} layer={layer} />
         ))}
       </ul>
-      {review.unjudged && <p class="quiet">{words.findings.unjudged}</p>}
     </Part>
   );
 }
 
 function Layer({ layer }: { readonly layer: WireLayer }): VNode {
+  if (isAway(layer)) return <Away layer={layer} />;
   const found = findingsOf(layer);
   const matched = layer.matched ?? [];
   return (
@@ -50,18 +50,27 @@ function Layer({ layer }: { readonly layer: WireLayer }): VNode {
   );
 }
 
+function Away({ layer }: { readonly layer: WireLayer }): VNode {
+  return (
+    <li>
+      <p class="layer-head">
+        <b>{words.findings.layers[layer.layer] ?? layer.layer}</b>
+        <span class="layer-action">{words.findings.away}</span>
+      </p>
+    </li>
+  );
+}
+
 function Score({ finding }: { readonly finding: Finding }): VNode {
-  const { category, score, blocksFrom } = finding;
+  const { category, score, limits } = finding;
   return (
     <li>
       <span>{nameOfCategory(category)}</span>
       <span class="score-bar" aria-hidden="true">
         <span style={{ inlineSize: `${Math.round(Math.min(1, score) * 100)}%` }} />
       </span>
-      <span class="score-number">
-        {words.one.score(score)}
-        {blocksFrom !== null && <span class="quiet">, {words.findings.blocksFrom(blocksFrom)}</span>}
-      </span>
+      <span class="score-number">{words.one.score(score)}</span>
+      {limits && <span class="score-limits">{limits}</span>}
     </li>
   );
 }

@@ -5,7 +5,7 @@ import { ApiError } from "../../api/http";
 import { getReview } from "../../reviews/calls";
 import { isRefusal, note, phase } from "../../reviews/queue";
 import type { WireReviewEvent, WireWholeReview } from "../../reviews/wire";
-import { categoriesInWords, isHarrowing, kindOf } from "../../reviews/words";
+import { categoriesInWords, isHarrowing, kindOf, scoreInWords } from "../../reviews/words";
 import { text } from "../../text";
 import { words } from "../../text-reviews";
 import { Icon } from "../icons";
@@ -70,8 +70,8 @@ function Whole({ review, reload }: { readonly review: WireWholeReview; readonly 
           {kindOf(review)}
         </h1>
         <p class="review-facts">
-          <span>{categoriesInWords(review.categories)}</span>
-          <span>{words.one.score(review.score)}</span>
+          {review.categories.length > 0 && <span>{categoriesInWords(review.categories)}</span>}
+          {scoreInWords(review) && <span>{scoreInWords(review)}</span>}
           <span>{words.one.by(review.user)}</span>
           <time dateTime={new Date(at).toISOString()} title={text.fullTime(at)}>
             {text.when(at)}
@@ -142,21 +142,36 @@ interface ItemProps {
   readonly isSubject: boolean;
 }
 
+// What is longer scrolls by itself, so that the rest of the page stays within reach.
+const longChars = 1200;
+
 function Item({ role, said, isSubject }: ItemProps): VNode {
+  const who = words.one.roles[role] ?? role;
   return (
     <li class={isSubject ? "subject" : ""}>
       <span class="review-role">
-        {words.one.roles[role] ?? role}
+        {who}
         {isSubject && <span class="chip">{words.one.subject}</span>}
       </span>
-      {said === null ? (
-        <p class="absent">{words.list.gone}</p>
-      ) : (
-        <p class="review-words" dir="auto">
-          {said}
-        </p>
-      )}
+      <SaidWords said={said} by={who} />
     </li>
+  );
+}
+
+function SaidWords({ said, by }: { readonly said: string | null; readonly by: string }): VNode {
+  if (said === null) return <p class="absent">{words.list.gone}</p>;
+  if (said === "") return <p class="absent">{words.list.empty}</p>;
+  const line = (
+    <p class="review-words" dir="auto">
+      {said}
+    </p>
+  );
+  if (said.length <= longChars) return line;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable from the keyboard
+    <section class="review-long" tabIndex={0} aria-label={by}>
+      {line}
+    </section>
   );
 }
 

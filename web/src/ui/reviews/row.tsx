@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { memo } from "../../kit/memo";
 import type { WireReview } from "../../reviews/wire";
-import { categoriesInWords, isHarrowing, kindOf, marksOf } from "../../reviews/words";
+import { categoriesInWords, isHarrowing, kindOf, marksOf, scoreInWords } from "../../reviews/words";
 import { addressOfReview, goReview } from "../../router";
 import { text } from "../../text";
 import { words } from "../../text-reviews";
@@ -20,7 +20,7 @@ export const Row = memo(({ review }: { readonly review: WireReview }): VNode => 
         <span class="review-line">
           <b>{kindOf(review)}</b>
           <span class="review-categories">{categoriesInWords(review.categories)}</span>
-          <span class="review-score">{words.one.score(review.score)}</span>
+          <span class="review-score">{scoreInWords(review)}</span>
           <time dateTime={new Date(at).toISOString()} title={text.fullTime(at)}>
             {text.when(at)}
           </time>
