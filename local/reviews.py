@@ -60,7 +60,7 @@ def recalibrate(*, labels: Path, policy: Path, tier: str | None, keep: tuple[str
       parley reviews recalibrate labels.jsonl --policy cdk/stages/prod.moderation.toml
     """
     from local.recalibration.labels import LabelError, read_labels
-    from local.recalibration.policy_edit import TierError, tier_of, write_thresholds
+    from local.recalibration.policy_edit import PolicyEditError, tier_of, write_thresholds
     from local.recalibration.propose import measure, propose, with_proposals
     from local.recalibration.tables import open_console, print_effects, print_labels, print_proposals
     from parley.moderation.policy_file import load_policy
@@ -79,7 +79,7 @@ def recalibrate(*, labels: Path, policy: Path, tier: str | None, keep: tuple[str
         changes = sum(each.is_change for each in proposals)
         if write and changes:
             write_thresholds(policy, tier, proposals)
-    except (LabelError, TierError, SettingsError, OSError) as error:
+    except (LabelError, PolicyEditError, SettingsError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(_what_happened(changes, policy, is_written=write))
 

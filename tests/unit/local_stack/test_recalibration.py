@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from lambdas.moderation.reviews.documents import labels_document
 from local.cli import main
 from local.recalibration.evidence import lower_bound, more_needed, upper_bound
 from local.recalibration.labels import Label, LabelError, read_labels
+from local.recalibration.policy_edit import PolicyEditError, write_thresholds
 from local.recalibration.propose import (
     FEWEST_AT_BLOCK,
     FEWEST_AT_REVIEW,
@@ -360,6 +362,57 @@ def test_a_category_that_has_its_thresholds_keeps_its_comments(folder: Path) -> 
     ]
     assert header == "[default.categories.hate]  # ours"
     assert (review, block) == ("review = 0.9  # low", 'block = 0.9  # "high"')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing but a comment",
+        "[default]\nreview = 0.5",
+        "[default.categories]",
+        "default = {review = 0.5, categories = {violence = {review = 0.4, block = 0.7}}}",
+        '[pii]\ninput = "off"\n\n[default]\nreview = 0.5 # comment\n',
+        "[default]\r\nreview = 0.5  # of two systems\r\n",
+        "[default.categories.hate]\nblock = 0.8",
+    ],
+)
+def test_a_policy_of_any_form_can_be_written(folder: Path, text: str) -> None:
+    file = folder / "prod.moderation.toml"
+    file.write_bytes(text.encode())
+    before = load_policy(file)
+
+    result = recalibrate(folder, "--write")
+
+    assert result.exit_code == 0, result.output
+    after = load_policy(file)
+    changed = after.default.thresholds_of(HATE)
+    assert changed.block > 0.87
+    assert after.default.thresholds == before.default.thresholds
+    assert dict(after.default.of_category) == {**before.default.of_category, HATE: changed}
+    assert (after.pii, after.is_dry_run) == (before.pii, before.is_dry_run)
+    written = file.read_bytes().decode()
+    assert all(comment in written for comment in ("# comment", "# of two systems\r\n") if comment in text)
+
+
+def test_a_file_that_cannot_be_written_stays_whole(folder: Path) -> None:
+    file = folder / "prod.moderation.toml"
+    before = file.read_text()
+
+    with pytest.raises(PolicyEditError):
+        write_thresholds(file, None, [replace(only(drawn(200, 0.9)), after=Thresholds(0.9, 0.8))])
+    assert file.read_text() == before
+
+    # Tables are put after dotted keys, and would swallow what follows.
+    file.write_text("default.block = 0.8\ndry_run = true")
+    result = recalibrate(folder, "--write")
+
+    assert (result.exit_code, "By hand, review and block: hate: 0.9, 0.9" in result.output.replace("\n", " ")) == (
+        1,
+        True,
+    )
+    assert file.read_text() == "default.block = 0.8\ndry_run = true"
+    assert list(folder.glob("*.new")) == []
 
 
 def test_a_tier_is_changed_where_it_has_a_table_of_its_own(folder: Path) -> None:
