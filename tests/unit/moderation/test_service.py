@@ -88,6 +88,23 @@ async def test_a_text_is_classified_once(keywords: KeywordMatcher) -> None:
     assert [each.action for each in again] == [Action.REVIEW, Action.REVIEW]
 
 
+async def test_long_text_is_waited_for_longer(keywords: KeywordMatcher) -> None:
+    scorer = Scorer(hangs=True)
+    moderation = Moderation(Policy(), keywords, scorer)
+
+    waited_ms = [
+        next(layer.ms for layer in verdict.layers if layer.layer is Layer.CLASSIFIER)
+        for text in ("short", "long " * 2000, "endless " * 50_000)
+        for verdict in await moderation.judge([text], None)
+    ]
+
+    short, long, endless = waited_ms
+    assert short >= 300
+    assert long >= 800
+    assert endless >= 1500
+    assert endless < 1500 + 30 * 1000
+
+
 @pytest.mark.parametrize("scorer", [Scorer(is_away=True), Scorer(hangs=True)], ids=["away", "hangs"])
 @pytest.mark.parametrize(
     ("when_away", "actions"), [("open", [Action.REVIEW, Action.REVIEW]), ("closed", [Action.REVIEW, Action.BLOCK])]

@@ -15,8 +15,11 @@ from parley.moderation.pii import PII_VERSION, PiiKind, find_pii
 from parley.moderation.policy import PiiPolicy, Policy, TierPolicy
 from parley.moderation.stream_filter import FilterPolicy
 
-# The verdict comes beside the engine's first work on the prompt; what takes longer than that delays the first word.
+# The verdict comes beside the engine's first work on the prompt; what takes longer than that delays the first word. Long text
+# takes the engine longer, too, and the classifier 40 us a character on one core, up to what it reads of any text (1.1 s).
 CLASSIFY_WITHIN_S = 0.3
+CLASSIFY_WITHIN_S_PER_CHARACTER = 50e-6
+CLASSIFY_AT_MOST_S = 1.5
 # The version of a verdict without an answer.
 AWAY = "away"
 # Of a conversation that its client sends whole at every turn, only the last message is new.
@@ -84,8 +87,9 @@ class Moderation:
         self, classifier: Classifier, texts: Sequence[str], policy: TierPolicy, by_keywords: Sequence[LayerVerdict]
     ) -> list[LayerVerdict]:
         began_s = perf_counter()
+        within_s = CLASSIFY_WITHIN_S + CLASSIFY_WITHIN_S_PER_CHARACTER * sum(map(len, texts))
         try:
-            async with asyncio.timeout(CLASSIFY_WITHIN_S):
+            async with asyncio.timeout(min(within_s, CLASSIFY_AT_MOST_S)):
                 found = await self._score(classifier, texts)
         except (ModerationUnavailable, TimeoutError):
             ms = _ms_since(began_s)
