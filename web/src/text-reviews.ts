@@ -65,7 +65,7 @@ export const words = {
     noMatch: "No review fits these filters.",
     end: "That is all.",
     hidden: "The text is shown when you ask for it.",
-    empty: "No text.",
+    noText: "No text.",
     gone: "The text is gone: its writer deleted it, or it was not kept.",
   },
 

@@ -160,7 +160,7 @@ function Item({ role, said, isSubject }: ItemProps): VNode {
 
 function SaidWords({ said, by }: { readonly said: string | null; readonly by: string }): VNode {
   if (said === null) return <p class="absent">{words.list.gone}</p>;
-  if (said === "") return <p class="absent">{words.list.empty}</p>;
+  if (said === "") return <p class="absent">{words.list.noText}</p>;
   const line = (
     <p class="review-words" dir="auto">
       {said}
