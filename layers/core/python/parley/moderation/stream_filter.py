@@ -18,8 +18,33 @@ _PHONE_END = 7
 # The user's own texts are read while others wait. 100 KB of prose take 4 ms of CPU, of rows of numbers a second.
 _READ_OWN_WITHIN_S = 0.05
 
-# The mark of each value's key, by kind. A mark that no value is to get stands there as its own key.
-Marks = dict[PiiKind, dict[str, str]]
+
+class KnownValues:
+    """Values of one kind that have come, and their marks."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, str] = {}
+        # A number may come again with or without its country's code.
+        self._by_end: dict[str, list[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    def add(self, key: str, mark: str) -> None:
+        self._marks[key] = mark
+        self._by_end.setdefault(key[-_PHONE_END:], []).append(key)
+
+    def mark_of(self, found: "Found") -> str | None:
+        """That of the same value, in whatever form it is written."""
+        if found.key in self._marks or found.kind is not PiiKind.PHONE:
+            return self._marks.get(found.key)
+        from parley.moderation.pii.phones import is_same_phone
+
+        alike = self._by_end.get(found.key[-_PHONE_END:], ())
+        return next((self._marks[key] for key in alike if is_same_phone(found.key, key)), None)
+
+
+Marks = dict[PiiKind, KnownValues]
 
 
 @dataclass(frozen=True)  # no slots: what is found in the own values is kept
@@ -35,7 +60,7 @@ class FilterPolicy:
     regions: Sequence[str] = DEFAULT_REGIONS
 
     @cached_property
-    def own_keys(self) -> "_OwnKeys":
+    def own(self) -> KnownValues:
         return _read_own(self.own_values, self.kinds, self.regions)
 
 
@@ -88,17 +113,16 @@ class StreamFilter:
         return mark
 
     def _mark(self, found: "Found") -> str:
-        """The same for the same value, in whatever form it is written."""
-        marks = self._marks.setdefault(found.kind, {})
-        if known := _same(found, marks):
-            return marks[known]
-        # A number may come again with its country's code: both forms lead to one mark, and marks are counted by value.
-        mark = f"[{found.kind.upper()}_{len(marks) + 1}]"
-        marks[found.key] = mark
+        """The same for the same value."""
+        values = self._marks.setdefault(found.kind, KnownValues())
+        if mark := values.mark_of(found):
+            return mark
+        mark = f"[{found.kind.upper()}_{len(values) + 1}]"
+        values.add(found.key, mark)
         return mark
 
     def _is_own(self, found: "Found") -> bool:
-        return bool(self._policy.own_values) and self._policy.own_keys.has(found)
+        return bool(self._policy.own_values) and self._policy.own.mark_of(found) is not None
 
 
 def prepare(policy: FilterPolicy) -> None:
@@ -108,21 +132,8 @@ def prepare(policy: FilterPolicy) -> None:
     stream.finish()
 
 
-@dataclass(frozen=True, slots=True)
-class _OwnKeys:
-    """`phones` are those of `keys` that may be a telephone's, by their last digits: with and without their country's code."""
-
-    keys: frozenset[str]
-    phones: dict[str, list[str]]
-
-    def has(self, found: "Found") -> bool:
-        if found.kind is not PiiKind.PHONE:
-            return found.key in self.keys
-        return _same(found, self.phones.get(found.key[-_PHONE_END:], ())) is not None
-
-
-def _read_own(values: Iterable[str], kinds: Collection[PiiKind], regions: Sequence[str]) -> _OwnKeys:
-    """The keys under which `values` are found, however they are written."""
+def _read_own(values: Iterable[str], kinds: Collection[PiiKind], regions: Sequence[str]) -> KnownValues:
+    """`values` as they are, and what is found in them, however it is written."""
     from parley.moderation.pii.find import find_pii
 
     keys: set[str] = set()
@@ -131,18 +142,7 @@ def _read_own(values: Iterable[str], kinds: Collection[PiiKind], regions: Sequen
         keys |= {value, value.lower()}
         if thread_time() < until_s:
             keys |= {span.value_key for span in find_pii(value, kinds, regions, until_s=until_s)}
-    phones: dict[str, list[str]] = {}
+    own = KnownValues()
     for key in keys:
-        phones.setdefault(key[-_PHONE_END:], []).append(key)
-    return _OwnKeys(frozenset(keys), phones)
-
-
-def _same(found: "Found", keys: Collection[str]) -> str | None:
-    """That of `keys` which is the same value."""
-    if found.key in keys:
-        return found.key
-    if found.kind is not PiiKind.PHONE:
-        return None
-    from parley.moderation.pii.phones import is_same_phone
-
-    return next((key for key in keys if is_same_phone(found.key, key)), None)
+        own.add(key, "own")
+    return own

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from parley.moderation.pii.model import DEFAULT_REGIONS, PiiKind
-from parley.moderation.stream_filter import FilterPolicy, Marks, StreamFilter
+from parley.moderation.stream_filter import FilterPolicy, KnownValues, Marks, StreamFilter
 
 # What the user and his client have written: there is nothing else in instructions. The model's own words were never anything
 # but made of marks, and changing them would miss the engine's cache of them. Calls of tools and what they gave are for
@@ -60,10 +60,10 @@ def _redact_text(text: str, policy: FilterPolicy, marks: Marks) -> str:
 def _reserve(marks: Marks, text: str) -> None:
     """Give no value a mark that stands in `text` already, nor one before it."""
     for kind, number in _MARK.findall(text):
-        of_kind = marks.setdefault(PiiKind(kind.lower()), {})
-        while len(of_kind) < int(number):
-            mark = f"[{kind}_{len(of_kind) + 1}]"
-            of_kind[mark] = mark
+        values = marks.setdefault(PiiKind(kind.lower()), KnownValues())
+        while len(values) < int(number):
+            mark = f"[{kind}_{len(values) + 1}]"
+            values.add(mark, mark)
 
 
 def _texts_of(content: Any) -> Iterator[str]:
