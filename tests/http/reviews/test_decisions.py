@@ -184,6 +184,20 @@ async def test_what_its_user_deleted_meanwhile_can_still_be_decided(alice: Calle
     assert (await alice.get(flagged.item)).status == 404
 
 
+@pytest.mark.parametrize("what", ["item", "conversation"])
+async def test_neither_a_decision_nor_a_deletion_stands_in_the_other_s_way(
+    alice: Caller, rita: Caller, what: str
+) -> None:
+    flagged = [await flag_answer(alice) for _ in range(25)]
+
+    for each in flagged:
+        decided, deleted = await asyncio.gather(each.decide(rita, "approve"), alice.delete(getattr(each, what)))
+        assert (decided.status, deleted.status) == (200, 200)
+    reviews = [(await rita.get(each.review)).json for each in flagged]
+
+    assert {(each["state"], each["text"]) for each in reviews} == {("approved", None)}
+
+
 async def test_each_decision_is_counted_and_none_of_the_text_is_logged(
     alice: Caller, rita: Caller, ada: Caller, capfd: pytest.CaptureFixture[str]
 ) -> None:

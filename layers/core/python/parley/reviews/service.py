@@ -56,6 +56,7 @@ async def decide_review(
         review = await _find(connection, review_id)
         if review.user_id == reviewer.user_id:
             raise PermissionDenied("This is about a conversation of your own: somebody else has to decide it.")
+        await store.lock_item(connection, review)
         before = await store.lock_state(connection, review)
         if before is None:
             raise _no_review()

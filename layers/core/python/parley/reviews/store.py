@@ -166,6 +166,13 @@ async def note_view(connection: Connection, review: Review, actor_id: UserId) ->
     )
 
 
+async def lock_item(connection: Connection, review: Review) -> None:
+    """Where the review is of a blocked item that still exists. Before `lock_state`: who deletes an item locks it first, too."""
+    await connection.execute(
+        "SELECT FROM items WHERE user_id = %s AND item_id = %s LIMIT 1 FOR UPDATE", (review.user_id, review.item_id)
+    )
+
+
 async def lock_state(connection: Connection, review: Review) -> State | None:
     """The state as it is until the transaction ends. None where its user is gone, and for the reviewer's own item."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
@@ -184,29 +191,27 @@ async def set_state(connection: Connection, review: Review, state: Literal["appr
     )
 
 
+# One statement each: a row that is changed twice has its foreign keys checked, which locks the conversation, and who deletes an
+# item locks that one first.
 async def let_through(connection: Connection, review: Review) -> None:
     """What was blocked stands in its conversation and in later prompts as if it never had been."""
-    key = (review.user_id, review.item_id)
-    await connection.execute("UPDATE items SET is_blocked = false WHERE user_id = %s AND item_id = %s", key)
     await connection.execute(
-        "UPDATE items SET content = jsonb_build_object('texts', jsonb_build_array(withheld.text)), "
-        "token_count = NULL, tokenizer = NULL FROM withheld_texts AS withheld "
-        "WHERE withheld.user_id = items.user_id AND withheld.item_id = items.item_id "
-        "AND items.user_id = %s AND items.item_id = %s",
-        key,
+        "UPDATE items SET is_blocked = false, token_count = NULL, tokenizer = NULL, content = coalesce(("
+        "SELECT jsonb_build_object('texts', jsonb_build_array(withheld.text)) FROM withheld_texts AS withheld "
+        "WHERE withheld.user_id = items.user_id AND withheld.item_id = items.item_id LIMIT 1), content) "
+        "WHERE user_id = %s AND item_id = %s",
+        (review.user_id, review.item_id),
     )
 
 
 async def block_again(connection: Connection, review: Review) -> None:
     """The inverse of `let_through`; what is blocked stays so."""
-    key = (review.user_id, review.item_id)
-    await connection.execute("UPDATE items SET is_blocked = true WHERE user_id = %s AND item_id = %s", key)
     await connection.execute(
-        "UPDATE items SET content = '{\"texts\": []}', token_count = NULL, tokenizer = NULL "
-        "FROM withheld_texts AS withheld "
-        "WHERE withheld.user_id = items.user_id AND withheld.item_id = items.item_id "
-        "AND items.user_id = %s AND items.item_id = %s",
-        key,
+        "UPDATE items SET is_blocked = true, token_count = NULL, tokenizer = NULL, content = coalesce(("
+        "SELECT '{\"texts\": []}'::jsonb FROM withheld_texts AS withheld "
+        "WHERE withheld.user_id = items.user_id AND withheld.item_id = items.item_id LIMIT 1), content) "
+        "WHERE user_id = %s AND item_id = %s",
+        (review.user_id, review.item_id),
     )
 
 
