@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { WireItem, WireModeration, WireResponse } from "../src/api/wire";
 import { fromItem, joinAnswer, toMessages, withdrawn } from "../src/threads/message";
-import { afterAppeal, isUnanswered, moderationOf, standingOf } from "../src/threads/moderation";
+import { afterAppeal, blockedNow, isUnanswered, mayAppeal, moderationOf, standingOf } from "../src/threads/moderation";
 
 const filtered: WireResponse = { id: "resp_1", status: "incomplete", finish_reason: "content_filter" };
 
@@ -27,6 +27,17 @@ describe("a message that was blocked", () => {
   ] as const)("stands as %s", (standing, moderation) => {
     const known = moderationOf(item(moderation));
     expect(known && standingOf(known)).toBe(standing);
+  });
+
+  it("can be appealed against once, also where a reviewer has looked at it unasked", () => {
+    const known = (moderation: WireModeration) => moderationOf(item(moderation)) ?? { ...blockedNow, appealed: true };
+    expect(mayAppeal(known({ blocked: true }))).toBe(true);
+    expect(mayAppeal(known(blocked("open", false)))).toBe(true);
+    expect(mayAppeal(known(blocked("upheld", false)))).toBe(true);
+    for (const state of ["open", "escalated", "upheld"] as const) {
+      expect(mayAppeal(known(blocked(state, true)))).toBe(false);
+    }
+    expect(mayAppeal(known({ blocked: false, review: { state: "approved", appealed: false } }))).toBe(false);
   });
 
   it("keeps its text, for who wants to change it", () => {

@@ -29,6 +29,12 @@ export function standingOf({ blocked, state, appealed }: Moderation): Standing {
   return appealed ? "waiting" : "blocked";
 }
 
+/** Whether the reader may still ask for a review: once, also of what a reviewer has looked at unasked. */
+export function mayAppeal(moderation: Moderation): boolean {
+  const standing = standingOf(moderation);
+  return !moderation.appealed && (standing === "blocked" || standing === "upheld");
+}
+
 /** After the reader has asked for a review, which may have been decided before. */
 export function afterAppeal(before: Moderation, { state }: WireAppeal): Moderation {
   return { blocked: before.blocked && state !== "approved", state, appealed: true };

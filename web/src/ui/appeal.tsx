@@ -4,17 +4,16 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api/http";
 import { text } from "../text";
 import { type Appealed, appeal, appealing, noteMost } from "../threads/appeal";
-import { standingOf } from "../threads/moderation";
+import { mayAppeal } from "../threads/moderation";
 import { announce } from "./announcer";
 import { Action } from "./button";
 import { Dialog } from "./dialog";
 import { wantWriting } from "./frame";
 import { Icon } from "./icons";
 
-/** Only where nobody has asked or decided yet. */
 export function AskForReview({ message, thread }: Appealed): VNode | null {
   const { moderation } = message;
-  if (!moderation || !message.id || standingOf(moderation) !== "blocked") return null;
+  if (!moderation || !message.id || !mayAppeal(moderation)) return null;
   const ask = (): void => {
     appealing.value = { message, thread };
   };

@@ -23,6 +23,10 @@ function Layer({ layer }: { readonly layer: WireLayer }): VNode {
   if (isAway(layer)) return <Away layer={layer} />;
   const found = findingsOf(layer);
   const matched = layer.matched ?? [];
+  // Mostly one policy is for all categories: then it is said once.
+  const [first, ...rest] = found.map(({ limits }) => limits);
+  const common = rest.every((limits) => limits === first) ? (first ?? "") : null;
+  const version = layer.version ? words.findings.version(layer.version) : "";
   return (
     <li>
       <p class="layer-head">
@@ -33,7 +37,7 @@ function Layer({ layer }: { readonly layer: WireLayer }): VNode {
       {found.length > 0 && (
         <ul class="scores">
           {found.map((finding) => (
-            <Score key={finding.category} finding={finding} />
+            <Score key={finding.category} finding={finding} hasLimits={common === null} />
           ))}
         </ul>
       )}
@@ -45,7 +49,7 @@ function Layer({ layer }: { readonly layer: WireLayer }): VNode {
           ))}
         </p>
       )}
-      {layer.version && <p class="layer-version">{words.findings.version(layer.version)}</p>}
+      <p class="layer-version">{[version, common].filter(Boolean).join(" · ")}</p>
     </li>
   );
 }
@@ -61,7 +65,12 @@ function Away({ layer }: { readonly layer: WireLayer }): VNode {
   );
 }
 
-function Score({ finding }: { readonly finding: Finding }): VNode {
+interface ScoreProps {
+  readonly finding: Finding;
+  readonly hasLimits: boolean;
+}
+
+function Score({ finding, hasLimits }: ScoreProps): VNode {
   const { category, score, limits } = finding;
   return (
     <li>
@@ -70,7 +79,7 @@ function Score({ finding }: { readonly finding: Finding }): VNode {
         <span style={{ inlineSize: `${Math.round(Math.min(1, score) * 100)}%` }} />
       </span>
       <span class="score-number">{words.one.score(score)}</span>
-      {limits && <span class="score-limits">{limits}</span>}
+      {hasLimits && limits && <span class="score-limits">{limits}</span>}
     </li>
   );
 }
