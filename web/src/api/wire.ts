@@ -98,6 +98,12 @@ export interface WirePage<T> {
   readonly has_more: boolean;
 }
 
+/** What is to be shown no more, and what its reader is told. The item is null where nothing is stored. */
+export interface WireRetraction {
+  readonly item_id: string | null;
+  readonly message: string;
+}
+
 /** A chunk of a streamed answer. The first one carries the ids, the last one what it cost and how it ended. */
 export interface WireChunk {
   readonly conversation_id?: string;
@@ -115,7 +121,7 @@ export interface WireChunk {
   readonly usage?: WireUsage | null;
   readonly error?: WireError;
   /** What was said so far is taken back. */
-  readonly retraction?: { readonly item_id: string | null; readonly message?: string } | null;
+  readonly retraction?: WireRetraction;
 }
 
 /** A response as its own route has it, with what it said. */
@@ -126,6 +132,8 @@ export interface WireAnswer {
   readonly degraded_from?: string;
   readonly output?: readonly { readonly type: string; readonly content?: readonly WirePart[] | null }[];
   readonly incomplete_details?: { readonly reason?: string | null } | null;
+  /** What it said is taken back. */
+  readonly retraction?: WireRetraction;
   readonly usage?: WireUsage | null;
   readonly created_at?: number | null;
   readonly completed_at?: number | null;
@@ -137,6 +145,4 @@ export interface WireEvent {
   readonly sequence_number: number;
   readonly delta?: string;
   readonly response?: WireAnswer;
-  /** Those that were taken back. */
-  readonly item_ids?: readonly string[];
 }

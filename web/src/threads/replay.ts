@@ -19,9 +19,7 @@ export class Replay {
   take(event: WireEvent): void {
     if (this.last !== null && event.sequence_number <= this.last) return;
     this.last = event.sequence_number;
-    if (event.type === "response.retracted") this.#retract();
-    else if (this.retracted && !isEnd(event)) return;
-    else if (event.type === textDelta) this.text += event.delta ?? "";
+    if (event.type === textDelta) this.text += event.delta ?? "";
     else if (thoughtDeltas.has(event.type)) this.thought += event.delta ?? "";
     else if (isEnd(event) && event.response) this.#finish(event.response);
   }
@@ -29,18 +27,10 @@ export class Replay {
   /** The last event has it all: it stands, also where the events before it are not kept any more. */
   #finish(answer: WireAnswer): void {
     this.end = answer;
-    const { output } = answer;
-    if (!output || this.retracted) return;
-    this.text = partsOf(output, "output_text");
-    this.thought = partsOf(output, "reasoning_text");
-    // Who comes back only now has missed the word that it is taken back.
-    if (this.text === "" && answer.incomplete_details?.reason === "content_filter") this.#retract();
-  }
-
-  #retract(): void {
-    this.retracted = true;
-    this.text = "";
-    this.thought = "";
+    this.retracted = Boolean(answer.retraction);
+    if (!answer.output) return;
+    this.text = partsOf(answer.output, "output_text");
+    this.thought = partsOf(answer.output, "reasoning_text");
   }
 }
 
