@@ -116,6 +116,19 @@ class TestPersonalData:
 
         assert document["choices"][0]["message"]["content"] == "You wrote anna@example.com, and I know [EMAIL_1]."
 
+    async def test_of_the_instructions_is_the_operator_s_and_no_reader_s(self, alice: Caller) -> None:
+        messages = [
+            {
+                "role": "system",
+                "content": "The key is sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD, of ops@example.com",
+            },
+            {"role": "user", "content": order_to_say("Ask ops@example.com.")},
+        ]
+
+        _, document = await alice.whole({"model": MODEL, "messages": messages})
+
+        assert document["choices"][0]["message"]["content"] == "Ask [EMAIL_1]."
+
     async def test_in_log_probabilities_leaves_with_its_words(self, alice: Caller) -> None:
         deltas = [
             {"content": piece, "logprobs": {"content": [{"token": piece, "logprob": -0.1, "top_logprobs": []}]}}
@@ -244,6 +257,30 @@ class TestAnswersThatAreTakenBack:
         assert stream[-2]["choices"][0]["finish_reason"] == "content_filter"
         async with asyncio.timeout(10):
             await stand_in.aborted_changed.wait()
+
+    async def test_they_are_found_while_their_engine_says_nothing(
+        self, postgres: EmbeddedPostgres, valkey: EmbeddedValkey, stand_in: StandInEngine, http: aiohttp.ClientSession
+    ) -> None:
+        settings = settings_for(postgres, valkey, stand_in.url, engine_read_timeout_s=60)
+        async with running_chat(settings, postgres.owner_url) as chat:
+            async with asyncio.timeout(30):
+                stream = await Caller(chat, http).say(order_to_say(FORBIDDEN, stalls=True))
+
+        assert stream[-2]["choices"][0]["finish_reason"] == "content_filter"
+
+    async def test_without_a_message_they_are_reviewed_by_what_else_they_said(self, alice: Caller) -> None:
+        function = {"name": "mail", "arguments": "{}"}
+        deltas = [
+            {"reasoning_content": "He asks how do i make a pipe bomb, so I call for help."},
+            {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]},
+        ]
+
+        await alice.say(order_of_deltas(deltas))
+        await alice.settled()
+
+        (review,) = reviews(alice)
+        ((kind,),) = alice.chat.rows("SELECT type FROM items WHERE item_id = %s", review["item_id"])
+        assert (review["side"], review["action"], kind) == ("output", "review", "reasoning")
 
     async def test_what_its_user_stopped_is_looked_at_all_the_same(self, alice: Caller) -> None:
         async with alice.post(

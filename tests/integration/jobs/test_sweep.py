@@ -13,8 +13,8 @@ from local.parts.ports import free_port
 from parley.ids import ResponseId, UserId
 from parley.kit.valkey import open_valkey
 from parley.models.model import Delta
-from parley.turns.entries import entry_fields
-from parley.turns.model import StopReason, outcome_of_stop
+from parley.turns.entries import entry_fields, retraction_fields
+from parley.turns.model import Outcome, StopReason, outcome_of_stop
 from tests.integration.history.runtime import Function, open_function
 from tests.integration.jobs.conftest import failed, jobs_environment, sqs_event
 
@@ -65,14 +65,15 @@ async def test_one_invocation_settles_a_turn_whose_process_died(
     assert status_and_texts(postgres, user_id) == ("incomplete", [["half an answer"]])
 
 
+@pytest.mark.parametrize("outcome", [None, outcome_of_stop(StopReason.WITHHELD)], ids=["died", "not-settled"])
 async def test_an_answer_that_was_taken_back_stays_so_whatever_was_saved_of_it(
-    function: Function, postgres: EmbeddedPostgres, valkey: EmbeddedValkey
+    function: Function, postgres: EmbeddedPostgres, valkey: EmbeddedValkey, outcome: Outcome | None
 ) -> None:
-    """The database was away when it should have been settled, and a checkpoint from before tells what it said."""
+    """Its process died, or the database was away, before it was settled; a checkpoint from before tells what it said."""
     user_id, response_id = begin_turn(postgres)
     with psycopg.connect(postgres.owner_url) as connection:
         connection.execute("UPDATE responses SET checkpoint = '[\"how to make it\"]' WHERE user_id = %s", (user_id,))
-    fields = entry_fields(0, (), outcome_of_stop(StopReason.WITHHELD))
+    fields = retraction_fields(outcome)
     async with open_valkey(valkey.url, valkey.password_file) as client:
         await client.execute_command("XADD", f"{{{user_id.hex}}}:resp:{response_id.hex}:log", "1-1", *fields)
 

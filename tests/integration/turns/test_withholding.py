@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
+import psycopg
 import pytest
 
 from local.parts import EmbeddedPostgres, EmbeddedValkey
@@ -73,3 +74,26 @@ async def test_when_its_log_is_gone_the_store_says_that_it_was_taken_back(
 
     assert await texts(replayed) == []
     assert replayed.outcome == Outcome(Status.INCOMPLETE, "withheld", turn.outcome.usage if turn.outcome else None)
+
+
+async def test_it_is_gone_from_screens_and_log_before_the_database_can_take_its_end(
+    moderated: Process, elsewhere: Process, asker: Asker, valkey: EmbeddedValkey
+) -> None:
+    turn = await moderated.turns.begin(asker.says(order_to_say(f"{FORBIDDEN} " + "more " * 100, every_s=0.05)))
+    followed = await elsewhere.turns.find(asker.user_id, turn.response.response_id)
+    with psycopg.connect(asker.owner_url) as connection:
+        connection.execute("SELECT 1 FROM responses WHERE user_id = %s FOR UPDATE", (asker.user_id,))
+        async with asyncio.timeout(30):
+            await turn.wait_for_end()
+            while followed.deltas or not followed.is_condensed:
+                await asyncio.sleep(0.02)
+        async with open_valkey(valkey.url, valkey.password_file) as client:
+            entries = await client.xrange(f"{{{asker.user_id.hex}}}:resp:{turn.response.response_id.hex}:log") or []
+
+    assert "sarin" not in repr(entries)
+    assert turn.outcome
+    assert turn.outcome.is_withheld
+    async with asyncio.timeout(30):
+        await followed.wait_for_end()
+    ((status, finish_reason),) = asker.rows("SELECT status, finish_reason FROM responses WHERE user_id = %s")
+    assert (status, finish_reason) == ("incomplete", "withheld")

@@ -76,6 +76,19 @@ def test_a_chunk_that_nothing_is_changed_in_is_passed_on_as_it_is() -> None:
     assert "".join(each.text for each in shown).endswith("b c ")
 
 
+def test_pieces_of_a_call_that_has_begun_do_not_cut_a_word_in_two() -> None:
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{"}}
+    more = {"index": 0, "function": {"arguments": "}"}}
+    deltas = [
+        Delta(tool_calls=[call]),
+        Delta("mail anna@exam"),
+        Delta(tool_calls=[more]),
+        Delta("ple.com now"),
+    ]
+
+    assert put_together(screened(deltas)).text == "mail [EMAIL_1] now"
+
+
 def test_in_a_dry_run_all_is_shown_at_once_and_noted() -> None:
     screen = Screen(FilterPolicy(), is_dry_run=True)
     deltas = [

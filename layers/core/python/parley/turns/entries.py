@@ -16,10 +16,12 @@ from parley.turns.model import Outcome, Status, error_of
 class LogCopy:
     """What a reader has of a log. Entries may overlap; what is missing between two is found by reading from the beginning."""
 
-    __slots__ = ("deltas", "last_id", "outcome")
+    __slots__ = ("deltas", "is_retracted", "last_id", "outcome")
 
     def __init__(self) -> None:
         self.deltas: list[Delta] = []
+        # What was said is taken back: there are no deltas any more.
+        self.is_retracted = False
         self.last_id = "-"
         self.outcome: Outcome | None = None
 
@@ -41,8 +43,12 @@ class LogCopy:
             self.last_id = entry_id.decode()
             if b"o" in fields:
                 self.outcome = _decode_outcome(orjson.loads(fields[b"o"]))
+            if b"r" in fields or (self.outcome is not None and self.outcome.is_withheld):
+                self.is_retracted = True
         if has_hole:
             self.last_id = "-"
+        if self.is_retracted:
+            self.deltas.clear()
         return self.deltas[known:]
 
 
@@ -50,6 +56,11 @@ def entry_fields(start: int, deltas: Sequence[Delta], outcome: Outcome | None) -
     """The fields of an entry, as XADD takes them: the index of its first delta, the deltas, and the outcome in the last."""
     fields: list[str | bytes] = ["s", str(start), "d", orjson.dumps(encode_deltas(deltas))]
     return fields if outcome is None else [*fields, "o", orjson.dumps(_encode_outcome(outcome))]
+
+
+def retraction_fields(outcome: Outcome | None) -> list[str | bytes]:
+    """The fields of an entry that takes back all that was said, as the outcome does if it is known."""
+    return [*entry_fields(0, (), outcome), "r", "1"]
 
 
 def encode_deltas(deltas: Sequence[Delta]) -> list[Any]:

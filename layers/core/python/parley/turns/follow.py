@@ -87,6 +87,8 @@ class Followers:
         for (turn, each), deltas in zip(pairs, batches, strict=True):
             if deltas:
                 each.heard_s = monotonic()
+            if each.copy.is_retracted:
+                turn.retract()
             self._take(turn, deltas, each.copy.outcome)
 
     async def _ask_after_silent(self) -> None:

@@ -15,14 +15,14 @@ from parley.moderation.pii import PII_VERSION
 from parley.moderation.service import AWAY, Moderation, filter_policy_of
 from parley.moderation.stream_filter import prepare as prepare_filter
 from parley.turns.model import JudgedItem, Outcome, Side, Status, StopReason, outcome_of_stop
-from parley.turns.record import Prompt, said_by_user
+from parley.turns.record import Prompt, said_by
 from parley.turns.redaction import marks_in, redact_messages
 from parley.turns.screening import Screen
 from parley.turns.turn import Run
 from parley.turns.watching import AnswerWatch
 
 # In characters: a longer prompt is redacted in a thread.
-LONG_PROMPT = 20_000
+LONG_PROMPT = 2000
 
 
 class Judge:
@@ -35,7 +35,7 @@ class Judge:
 
     async def attach(self, run: Run, prompt: Prompt) -> Prompt:
         """Let the answer of `run` pass through what its readers are protected by; the prompt as its engine may see it."""
-        filter_policy = filter_policy_of(self._policy.pii, said_by_user(prompt.messages))
+        filter_policy = filter_policy_of(self._policy.pii, said_by(prompt.messages, ("user",)))
         kept_from_models = self._policy.kept_from_models
         if kept_from_models:
             prompt = await _redacted(prompt, kept_from_models)
@@ -58,10 +58,14 @@ class Judge:
 
     async def judge_rest(self, run: Run, outcome: Outcome) -> Outcome:
         """How the turn ends, now that all of its answer is known."""
-        if run.watch is None or outcome.status is Status.FAILED or run.stop_reason is StopReason.LEASE_LOST:
+        if run.watch is None or run.stop_reason is StopReason.LEASE_LOST:
             return outcome
+        if outcome.status is Status.FAILED and run.withheld is None:
+            return outcome
+        if run.stop_reason is not None:
+            run.watch.hurry()
         try:
-            await run.watch.look_at_rest(hurries=run.stop_reason is not None)
+            await run.watch.look_at_rest()
         except Exception as error:  # noqa: BLE001 -- as above
             self._logger.error("output_not_judged", extra=describe_error(error))
         run.judged = [*run.judged, *self._judged_output(run)]
@@ -150,7 +154,7 @@ class Judge:
 
 
 async def _redacted(prompt: Prompt, kinds: Collection[str]) -> Prompt:
-    if sum(map(len, said_by_user(prompt.messages))) < LONG_PROMPT:
+    if sum(map(len, said_by(prompt.messages, ("user", "system")))) < LONG_PROMPT:
         return replace(prompt, messages=redact_messages(prompt.messages, kinds))
     return replace(prompt, messages=await asyncio.to_thread(redact_messages, prompt.messages, kinds))
 

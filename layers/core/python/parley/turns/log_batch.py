@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from parley.ids import ResponseId, UserId
 from parley.kit.valkey import RedisCluster, ResponseError
-from parley.turns.entries import entry_fields
+from parley.turns.entries import entry_fields, retraction_fields
 from parley.turns.model import Outcome, StopReason
 from parley.turns.turn import Run
 
@@ -41,6 +41,8 @@ class LiveLog:
     outcome: Outcome | None = None
     closed_s: float | None = None
     is_ended: bool = False
+    # The log is known to hold nothing any more of what is taken back.
+    is_trimmed: bool = False
 
     def key(self, name: str) -> str:
         response = self.run.turn.response
@@ -48,20 +50,24 @@ class LiveLog:
 
     @property
     def has_news(self) -> bool:
-        return self.written < len(self.run.turn.deltas) or (self.outcome is not None and not self.is_ended)
+        return (
+            self.written < len(self.run.turn.deltas)
+            or (self.outcome is not None and not self.is_ended)
+            or (self.is_retracted and not self.is_trimmed)
+        )
 
     def next_entry(self) -> tuple[str, list[str | bytes]]:
         """The id and the fields to write now. Each try has an id of its own: one that is refused is another lease's time."""
         self.entries += 1
-        if self.is_withheld:
-            fields = entry_fields(0, (), self.outcome)
+        if self.is_retracted:
+            fields = retraction_fields(self.outcome)
         else:
             fields = entry_fields(self.written, self.run.turn.deltas[self.written :], self.outcome)
         return f"{self.run.lease_epoch}-{self.entries}", fields
 
     @property
-    def is_withheld(self) -> bool:
-        return self.outcome is not None and self.outcome.is_withheld
+    def is_retracted(self) -> bool:
+        return self.run.withheld is not None
 
 
 class LogBatch:
@@ -89,7 +95,7 @@ class LogBatch:
         def on_answer(answer: Any) -> None:
             if isinstance(answer, ResponseError):
                 log.run.stop(StopReason.LEASE_LOST)
-                log.written, log.is_ended = len(log.run.turn.deltas), True
+                log.written, log.is_ended, log.is_trimmed = len(log.run.turn.deltas), True, True
             elif answer is None:
                 log.written = 0
             else:
@@ -97,8 +103,8 @@ class LogBatch:
                 log.acknowledged += 1
 
         self._add(log, on_answer, "XADD", log.key("log"), *options, entry_id, *fields)
-        if log.is_withheld:  # the entries that tell what was said
-            self._add(log, _ignore, "XTRIM", log.key("log"), "MINID", entry_id)
+        if log.is_retracted:  # the entries that tell what was said
+            self._add(log, partial(_note_trim, log), "XTRIM", log.key("log"), "MINID", entry_id)
         if log.written == 0:  # a new stream, which would stay for ever
             self._add(log, _ignore, "EXPIRE", log.key("log"), UNSETTLED_KEPT_FOR_S)
         if is_end:
@@ -158,6 +164,10 @@ def is_refused_id(error: Exception) -> bool:
 
 
 def _ignore(_: Any) -> None: ...
+
+
+def _note_trim(log: LiveLog, _: int) -> None:
+    log.is_trimmed = True
 
 
 def _stop_if_asked(log: LiveLog, is_asked: int) -> None:

@@ -143,6 +143,13 @@ class JudgedItem:
     # As `settle_turn` takes it.
     review: Mapping[str, Any] | None = field(default=None, repr=False)
 
+    def of_first(self, promised: ItemId, written: Sequence[ItemId]) -> Self:
+        """The same, about the first item of an answer that has no message, which was promised."""
+        if self.item_id != promised or promised in written or not written:
+            return self
+        review = {**self.review, "item_id": written[0]} if self.review else None
+        return replace(self, item_id=written[0], review=review)
+
     def to_json(self) -> dict[str, Any]:
         """As `settle_turn` takes it."""
         return {

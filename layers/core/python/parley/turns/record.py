@@ -1,7 +1,7 @@
 """The beginning of a turn: what the user said is kept, and the prompt is made, before the engine is asked."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -327,12 +327,12 @@ def _is_to_judge(item: Item) -> bool:
 
 def _said_by_client(messages: Sequence[Mapping[str, Any]]) -> list[tuple[ItemId | None, str]]:
     """Of a prompt that the client sent whole."""
-    return [(None, _text_of(each["content"])) for each in messages if each["role"] in {"user", "system"}]
+    return [(None, text) for text in said_by(messages, {"user", "system"})]
 
 
-def said_by_user(messages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What of a prompt its user, or the user's client, has written."""
-    return [text for _, text in _said_by_client(messages)]
+def said_by(messages: Sequence[Mapping[str, Any]], roles: Collection[str]) -> list[str]:
+    """The texts of a prompt in the name of one of `roles`."""
+    return [_text_of(each["content"]) for each in messages if each["role"] in roles]
 
 
 def _text_of(content: Any) -> str:

@@ -14,7 +14,7 @@ class Screen:
     are. In a dry run everything is shown, and what would be replaced is noted.
     """
 
-    __slots__ = ("_ended", "_is_dry_run", "_logprobs", "_marks", "_policy", "_run", "_stream")
+    __slots__ = ("_calls", "_ended", "_is_dry_run", "_logprobs", "_marks", "_policy", "_run", "_stream")
 
     def __init__(self, policy: FilterPolicy, marks: Marks | None = None, *, is_dry_run: bool = False) -> None:
         """`marks` stand already in what the answer is to."""
@@ -23,6 +23,7 @@ class Screen:
         # A value has one mark in the whole answer.
         self._marks: Marks = {} if marks is None else marks
         self._ended: list[Redaction] = []
+        self._calls: set[int] = set()
         self._run: _Run | None = None
         self._stream = StreamFilter(policy, self._marks)
         self._logprobs: _Logprobs | None = None
@@ -64,7 +65,11 @@ class Screen:
         if delta.text or delta.logprobs:
             shown += self._pass_piece("text", delta.text, delta.logprobs)
         if delta.tool_calls:
-            shown += [*self.rest(), Delta(tool_calls=delta.tool_calls)]
+            # A call that begins ends the message before it; the pieces of one that has begun may stand in the middle of a word.
+            indexes = {int(piece.get("index") or 0) for piece in delta.tool_calls}
+            begins = not indexes <= self._calls
+            self._calls |= indexes
+            shown += [*(self.rest() if begins else ()), Delta(tool_calls=delta.tool_calls)]
         return shown
 
     def _pass_piece(self, run: _Run, text: str, logprobs: Mapping[str, Any] | None) -> list[Delta]:

@@ -16,7 +16,7 @@ from parley.turns.entries import LogCopy, decode_deltas, entry_fields
 from parley.turns.follow import lost
 from parley.turns.log import ResponseLog
 from parley.turns.log_batch import FLUSH_EVERY_S, HEARTBEAT_EVERY
-from parley.turns.model import LAST_LEASE, JudgedItem, Outcome
+from parley.turns.model import LAST_LEASE, JudgedItem, Outcome, StopReason, outcome_of_stop
 from parley.turns.queue import JobQueue, turn_job
 from parley.turns.store.turn import Settlement, settle_turn
 from parley.turns.store.unsettled import UnsettledTurn, list_unsettled, list_waiting, queue_again
@@ -65,7 +65,7 @@ class Sweeper:
         # Should its process thaw, it writes nothing that is not read here.
         await self._log.fence(turn.user_id, turn.response_id, turn.lease_epoch + 1)
         copy = await self._log.read(turn.user_id, turn.response_id)
-        has_spoken = copy.deltas or copy.outcome or turn.checkpoint
+        has_spoken = copy.deltas or copy.is_retracted or copy.outcome or turn.checkpoint
         if turn.is_background and not has_spoken and turn.lease_epoch < LAST_LEASE:
             return await self._queue_again(turn)
         return await self._settle(turn, copy)
@@ -80,13 +80,13 @@ class Sweeper:
         return is_queued
 
     async def _settle(self, turn: UnsettledTurn, copy: LogCopy) -> bool:
-        is_withheld = copy.outcome is not None and copy.outcome.is_withheld
+        is_withheld = copy.is_retracted
         answer, knows_more = (Answer(), False) if is_withheld else _what_is_left(copy, turn.checkpoint)
         contents = answer.items(broke_off=not is_withheld)
         # What was found in it has gone with its process; that it is nobody's to read has not.
         withheld = JudgedItem(turn.output_item_id, Verdict(Action.BLOCK), is_blocked=True)
         # Where only the database was away at its end, the log tells how the turn ended.
-        outcome = copy.outcome or lost()
+        outcome = copy.outcome or (outcome_of_stop(StopReason.WITHHELD) if is_withheld else lost())
         async with transaction_for_all(self._pool) as connection:
             is_settled = await settle_turn(
                 connection,

@@ -116,6 +116,7 @@ class TurnReader:
     async def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
         turn, seen = self._turn, 0
         while True:
+            seen = min(seen, len(turn.deltas))  # what was taken back is gone
             if seen < len(turn.deltas):
                 batch = turn.deltas[seen : seen + BATCH_LIMIT]
                 seen += len(batch)
@@ -267,6 +268,8 @@ class Run:
         if self.stop_reason is None and self.turn.outcome is None:
             self.stop_reason = reason
             self.scope.cancel()
+            if self.watch is not None:
+                self.watch.hurry()
 
 
 def _size_of(delta: Delta) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import monotonic
 
+import anyio
+
 from parley.models.model import Delta
 from parley.moderation.gate import Gate
 from parley.moderation.model import Action, Category, LayerVerdict, Verdict, strictest
@@ -30,9 +32,11 @@ class AnswerWatch:
         self._on_block = on_block
         self._pieces: list[str] = []
         self._before = ""
+        self._loop = asyncio.get_running_loop()
         self._due = asyncio.Event()
-        self._next_look_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._asked_s = float("-inf")
+        self._hurries = asyncio.Event()
         self._looking = asyncio.Lock()
 
     @property
@@ -50,31 +54,36 @@ class AnswerWatch:
     def see(self, deltas: Sequence[Delta]) -> None:
         """Take in what the answer's readers are shown."""
         if not self._pieces:
-            self._next_look_s = max(self._next_look_s, monotonic() + WINDOW_S)
+            # By a timer: an engine may say nothing more for long.
+            self._timer = self._loop.call_later(WINDOW_S, self._due.set)
         self._pieces += [delta.reasoning + delta.text if delta.reasoning else delta.text for delta in deltas]
-        if monotonic() >= self._next_look_s:
-            self._due.set()
 
     async def look_while_it_grows(self) -> None:
         """Goes on for ever."""
         while True:
             await self._due.wait()
             self._due.clear()
-            await self._look(hurries=False)
+            await self._look()
 
-    async def look_at_rest(self, *, hurries: bool) -> None:
-        """Look at what came since the last window; with `hurries`, without waiting until the classifier may be asked again."""
-        await self._look(hurries=hurries)
+    async def look_at_rest(self) -> None:
+        """Look at what came since the last window, as soon as the classifier may be asked again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._look()
 
-    async def _look(self, *, hurries: bool) -> None:
+    def hurry(self) -> None:
+        """Wait for nothing from now on: the turn is made to end."""
+        self._hurries.set()
+
+    async def _look(self) -> None:
         async with self._looking:
             window = self._take_window()
             if not window.strip():
                 return
             asks_classifier = self._gate.fires(window)
             if asks_classifier:
-                if not hurries:
-                    await asyncio.sleep(self._asked_s + WINDOW_S - monotonic())
+                with anyio.move_on_after(self._asked_s + WINDOW_S - monotonic()):
+                    await self._hurries.wait()
                 self._asked_s = monotonic()
             verdict = await self._moderation.judge_window(window, self._tier, asks_classifier=asks_classifier)
             self._verdicts.append(verdict)

@@ -130,7 +130,8 @@ class Worker:
             with run.scope:
                 await self._answer(run, prompt)
                 return outcome_of(run.finish_reason, run.usage)
-            return outcome_of_stop(run.stop_reason or StopReason.DEADLINE)
+            run.stop_reason = run.stop_reason or StopReason.DEADLINE
+            return outcome_of_stop(run.stop_reason)
         except ChatError as error:
             self._logger.warning("engine_failed", extra={"turn_id": _id_of(run), **describe_error(error)})
             return Outcome(Status.INCOMPLETE if run.turn.deltas else Status.FAILED, None, error=error)
@@ -216,11 +217,12 @@ class Worker:
         if not response.is_stored:
             return outcome
         model = run.chat.model
+        settlement = _settlement(response, model.counted_by, run.lease_epoch, outcome, put_together(run.turn.deltas))
         settlement = replace(
-            _settlement(response, model.counted_by, run.lease_epoch, outcome, put_together(run.turn.deltas)),
+            settlement,
             receipt=receipt_of(run, prompt, outcome),
             cost_usd_micros=cost_usd_micros(model, outcome.usage),
-            judged=run.judged,
+            judged=[each.of_first(response.output_item_id, settlement.item_ids) for each in run.judged],
         )
         give_up_s = monotonic() + SETTLE_WITHIN_S
         pause_s = SETTLE_RETRY_AFTER_S
@@ -229,6 +231,8 @@ class Worker:
                 async with single_statements(self._pool) as connection:
                     is_settled = await settle_turn(connection, settlement)
             except StorageUnavailable:
+                if outcome.is_withheld:  # what must not be read stays on no screen until the database is back
+                    run.turn.finish(outcome)
                 if monotonic() + pause_s > give_up_s:
                     break
                 await asyncio.sleep(pause_s)
