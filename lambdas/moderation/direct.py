@@ -5,9 +5,10 @@ from time import perf_counter
 from typing import Any
 
 from parley.moderation.classifier import Classifier
+from parley.moderation.service import CLASSIFY_AT_MOST_S
 
-# A turn waits 0.3 s, and nobody tells the function when it has gone: many texts would keep it from others for minutes.
-SCORED_WITHIN_S = 2
+# A turn waits no longer, and nobody tells the function when it has gone: many texts would keep it from others for minutes.
+SCORED_WITHIN_S = CLASSIFY_AT_MOST_S
 
 
 class NotScoredError(Exception):

@@ -60,10 +60,71 @@ async def test_without_a_classifier_the_keywords_judge_alone(keywords: KeywordMa
 async def test_what_the_keywords_block_the_classifier_is_not_asked(keywords: KeywordMatcher) -> None:
     scorer = Scorer()
 
-    verdicts = await Moderation(Policy(), keywords, scorer).judge([HARMLESS, FORBIDDEN], "free")
+    verdicts = await Moderation(Policy(), keywords, scorer).judge([FORBIDDEN], "free")
 
-    assert [each.action for each in verdicts] == [Action.ALLOW, Action.BLOCK]
+    assert [each.action for each in verdicts] == [Action.BLOCK]
     assert scorer.asked == []
+
+
+async def test_what_is_said_beside_a_blocked_text_is_classified(keywords: KeywordMatcher) -> None:
+    """It is stored, and stands in the next prompt."""
+    scorer = Scorer(0.9)
+
+    beside, forbidden = await Moderation(Policy(), keywords, scorer).judge([HARMLESS, FORBIDDEN], "free")
+
+    assert scorer.asked == [HARMLESS]
+    assert (beside.action, forbidden.action) == (Action.BLOCK, Action.BLOCK)
+    assert [layer.layer for layer in beside.layers] == [Layer.KEYWORDS, Layer.CLASSIFIER]
+
+
+@dataclass(slots=True)
+class SlowScorer:
+    """It finds harm where a text names it. After `calls` more of what it is asked it answers no more."""
+
+    calls: int
+    asked: list[Sequence[str]] = field(default_factory=list)
+    version: str = "slow-1"
+
+    async def classify(self, texts: Sequence[str]) -> Sequence[Scores]:
+        self.asked.append(texts)
+        if self.calls == 0:
+            await asyncio.Event().wait()
+        self.calls -= 1
+        return [{Category.ILLICIT: 0.96 if "harm" in text else 0.0} for text in texts]
+
+
+async def test_a_harmful_message_behind_long_ones_is_blocked(keywords: KeywordMatcher) -> None:
+    scorer = SlowScorer(calls=1)
+    long = [f"{number} " + "some words " * 1500 for number in range(4)]
+
+    verdicts = await Moderation(Policy(), keywords, scorer).judge([*long, "Do harm."], "free")
+
+    assert scorer.asked[0] == ["Do harm.", long[3]]
+    assert [each.action for each in verdicts] == [Action.REVIEW] * 3 + [Action.ALLOW, Action.BLOCK]
+    assert [each.layers[-1].version for each in verdicts] == ["away"] * 3 + ["slow-1"] * 2
+
+
+async def test_the_second_try_gets_further_than_the_first(keywords: KeywordMatcher) -> None:
+    scorer = SlowScorer(calls=2)
+    moderation = Moderation(Policy(), keywords, scorer)
+    texts = [f"{number} " + "some words " * 1500 for number in range(4)]
+
+    first = await moderation.judge(texts, None)
+    scorer.calls = 2
+    scorer.asked.clear()
+    second = await moderation.judge(texts, None)
+
+    assert [each.layers[-1].version for each in first] == ["away", "away", "slow-1", "slow-1"]
+    assert scorer.asked == [[texts[1]], [texts[0]]]
+    assert [each.action for each in second] == [Action.ALLOW] * 4
+
+
+async def test_short_texts_are_asked_about_in_one_call(keywords: KeywordMatcher) -> None:
+    scorer = SlowScorer(calls=1)
+
+    await Moderation(Policy(), keywords, scorer).judge(["one", "two", "three", "one"], None)
+
+    assert scorer.asked == [["three", "two", "one"]]
 
 
 @pytest.mark.parametrize(("score", "action"), [(0.1, Action.ALLOW), (0.6, Action.REVIEW), (0.9, Action.BLOCK)])
