@@ -32,7 +32,7 @@ def completion(turn: Turn) -> dict[str, Any]:
         "index": 0,
         "message": message,
         "logprobs": answer.logprobs,
-        "finish_reason": wire_finish_reason(turn.outcome.finish_reason),
+        "finish_reason": _finish_reason(turn.outcome),
     }
     return {
         **_head(turn.response, "chat.completion"),
@@ -95,7 +95,7 @@ class ChunkEncoder:
         return encode_data(orjson.dumps({**self._head, "choices": [], **self._usage, "retraction": retraction}))
 
     def last(self, outcome: Outcome) -> bytes:
-        return self._chunk({}, finish_reason=wire_finish_reason(outcome.finish_reason), **_status(outcome))
+        return self._chunk({}, finish_reason=_finish_reason(outcome), **_status(outcome))
 
     def usage(self, usage: Usage) -> bytes:
         return encode_data(orjson.dumps({**self._head, "choices": [], "usage": _usage(usage)}))
@@ -129,6 +129,11 @@ def _extension(response: Response) -> dict[str, Any]:
         "item_ids": [content_wire_id(content, item_id) for item_id, content in response.input_items],
         "output_item_id": wire_id("msg", response.output_item_id),
     }
+
+
+def _finish_reason(outcome: Outcome) -> str:
+    """Never null, which SDKs take for a connection that was lost: what broke off and has no reason was cut."""
+    return wire_finish_reason(outcome.finish_reason) or "length"
 
 
 def _status(outcome: Outcome) -> dict[str, str]:

@@ -182,8 +182,10 @@ async def note_activity(
 _ENTRIES = """
 SELECT entry.item_id, entry.conversation_id, entry.sequence, entry.type, entry.role, entry.status, entry.content,
     entry.created_at, entry.token_count, entry.tokenizer, entry.response_id, response.status AS response_status,
-    response.model, response.finish_reason, response.error_code, response.prompt_tokens, response.cached_tokens,
-    response.completion_tokens, response.created_at AS began_at, response.settled_at,
+    response.model, response.error_code, response.prompt_tokens, response.cached_tokens, response.completion_tokens,
+    response.created_at AS began_at, response.settled_at,
+    -- What was taken back, and approved by a reviewer since, is an answer that broke off.
+    CASE WHEN response.finish_reason <> 'withheld' OR entry.is_blocked THEN response.finish_reason END AS finish_reason,
     entry.is_blocked, review.state AS review_state, review.appealed_at
 FROM (
     SELECT user_id, item_id, conversation_id, sequence, type, role, status, content, created_at, token_count, tokenizer,

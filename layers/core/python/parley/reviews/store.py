@@ -208,7 +208,7 @@ async def block_again(connection: Connection, review: Review) -> None:
     """The inverse of `let_through`; what is blocked stays so."""
     await connection.execute(
         "UPDATE items SET is_blocked = true, token_count = NULL, tokenizer = NULL, content = coalesce(("
-        "SELECT '{\"texts\": []}'::jsonb FROM withheld_texts AS withheld "
+        'SELECT \'{"texts": [""]}\'::jsonb FROM withheld_texts AS withheld '
         "WHERE withheld.user_id = items.user_id AND withheld.item_id = items.item_id LIMIT 1), content) "
         "WHERE user_id = %s AND item_id = %s",
         (review.user_id, review.item_id),

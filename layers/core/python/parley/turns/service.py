@@ -259,20 +259,20 @@ class Turns:
         return await self._replayed(stored)
 
     async def _replayed(self, stored: StoredResponse) -> Turn:
-        """A settled turn by its log or, when that has expired, by what is stored of it."""
-        response = stored.response
+        """A settled turn by its log or, when that has expired or a reviewer thought otherwise, by what is stored of it."""
+        response, outcome = stored.response, outcome_of_stored(stored)
         turn = Turn(response)
         with suppress(StorageUnavailable):
             copy = await self._whole_log(stored)
-            if copy.outcome is not None:
+            if copy.outcome is not None and copy.outcome.is_withheld == outcome.is_withheld:
                 turn.publish(copy.deltas)
-                turn.finish(outcome_of_stored(stored))
+                turn.finish(outcome)
                 return turn
         async with transaction(self._pool, response.user_id) as connection:
             output = await read_output(connection, response.user_id, response.response_id)
         turn.is_condensed = True
         turn.publish(taken_apart(output))
-        turn.finish(outcome_of_stored(stored))
+        turn.finish(outcome)
         return turn
 
     async def _whole_log(self, stored: StoredResponse) -> LogCopy:

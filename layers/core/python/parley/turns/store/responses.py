@@ -26,7 +26,12 @@ async def get_response(connection: Connection, user_id: UserId, response_id: Res
     cursor = await connection.execute(
         """
         SELECT response_id, user_id, model, responses.created_at, output_item_id, conversation_id,
-            conversations.is_listed, previous_response_id, instructions, request, is_background, status, finish_reason,
+            conversations.is_listed, previous_response_id, instructions, request, is_background, status,
+            -- What was taken back, and approved by a reviewer since, is an answer that broke off.
+            CASE WHEN finish_reason <> 'withheld' OR NOT EXISTS (
+                SELECT FROM items
+                WHERE items.user_id = responses.user_id AND items.item_id = output_item_id AND NOT is_blocked
+            ) THEN finish_reason END,
             error_code, prompt_tokens, completion_tokens, cached_tokens, settled_at, lease_epoch
         FROM responses JOIN conversations USING (user_id, conversation_id)
         WHERE user_id = %s AND response_id = %s
