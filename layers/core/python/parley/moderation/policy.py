@@ -1,7 +1,7 @@
 """What a stage does about what its layers find: thresholds by tier and category, and what becomes of personal data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from parley.moderation.model import Action, Category, Scores
@@ -9,6 +9,17 @@ from parley.moderation.model import Action, Category, Scores
 # What the mission says: from 0.8 on a text is blocked, from 0.5 on a person looks at it.
 REVIEW_FROM = 0.5
 BLOCK_FROM = 0.8
+_SELF_HARM = (Category.SELF_HARM, Category.SELF_HARM_INTENT, Category.SELF_HARM_INSTRUCTIONS)
+# What a classifier hears in the words of who means to hurt himself: whom he insults and threatens is himself.
+_SELF_HATRED = (
+    *_SELF_HARM,
+    Category.HARASSMENT,
+    Category.HARASSMENT_THREATENING,
+    Category.HATE,
+    Category.HATE_THREATENING,
+    Category.VIOLENCE,
+    Category.VIOLENCE_GRAPHIC,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,7 @@ class Thresholds:
 @dataclass(frozen=True, slots=True)
 class TierPolicy:
     """`when_away` is for texts that no classifier could judge in time: `open` lets them pass and flags them for review,
-    `closed` also blocks those in which the keywords found something.
+    `closed` also blocks those in which the keywords found something of a category that may be blocked.
     """
 
     thresholds: Thresholds = Thresholds()
@@ -45,6 +56,18 @@ class TierPolicy:
 
     def thresholds_of(self, category: Category) -> Thresholds:
         return self.of_category.get(category, self.thresholds)
+
+    def of_own_words(self, by_keywords: Scores, by_classifier: Scores) -> "TierPolicy":
+        """For a text with such scores that a user wrote himself: where a policy never blocks `self-harm/intent`, it must not
+        block who says so for what else is heard in it. The keywords know the first person; a classifier, whose scores may be
+        the same for all of self-harm, only what it is about.
+        """
+        intent, never = Category.SELF_HARM_INTENT, self.thresholds_of(Category.SELF_HARM_INTENT)
+        if never.block <= 1 or max(by_keywords.get(intent, 0), by_classifier.get(intent, 0)) < never.review:
+            return self
+        heard = _SELF_HATRED if by_keywords.get(intent, 0) >= never.review else _SELF_HARM
+        milder = {each: replace(self.thresholds_of(each), block=never.block) for each in heard}
+        return replace(self, of_category={**self.of_category, **milder})
 
     @property
     def limits(self) -> dict[Category, tuple[float, float]]:

@@ -33,6 +33,8 @@ _LONG_CHARACTERS = 2000
 _SCORE_OF = {Action.BLOCK: 1.0, Action.REVIEW: 0.6}
 
 Found = TypeVar("Found")
+# Of a text with such scores, by the keywords and by the classifier.
+PolicyFor = Callable[[Scores, Scores], TierPolicy]
 
 
 class Moderation:
@@ -53,7 +55,7 @@ class Moderation:
         nothing done about it.
         """
         verdicts, by_pii = await asyncio.gather(
-            self._judge(texts, tier, asks_classifier=True), self._look_for_pii(texts)
+            self._judge(texts, self.policy.of(tier).of_own_words), self._look_for_pii(texts)
         )
         return [
             Verdict(verdict.action, (*verdict.layers, *found)) for verdict, found in zip(verdicts, by_pii, strict=True)
@@ -63,12 +65,14 @@ class Moderation:
         """What is to be done about a part of an answer to somebody of `tier`; the keywords judge alone unless it
         `asks_classifier`. It raises nothing, as above.
         """
-        (verdict,) = await self._judge([text], tier, asks_classifier=asks_classifier)
+        policy = self.policy.of(tier)
+        (verdict,) = await self._judge([text], lambda _, __: policy, asks_classifier=asks_classifier)
         return verdict
 
-    async def _judge(self, texts: Sequence[str], tier: str | None, *, asks_classifier: bool) -> list[Verdict]:
-        policy = self.policy.of(tier)
-        by_keywords = await _read(texts, lambda: [self._look_for_keywords(text, policy) for text in texts])
+    async def _judge(
+        self, texts: Sequence[str], policy_for: PolicyFor, *, asks_classifier: bool = True
+    ) -> list[Verdict]:
+        by_keywords = await _read(texts, lambda: [self._look_for_keywords(text, policy_for) for text in texts])
         if self._classifier is None or not asks_classifier:
             return [Verdict(each.action, (each,)) for each in by_keywords]
         began_s, classifier = perf_counter(), self._classifier
@@ -77,18 +81,19 @@ class Moderation:
         return [
             Verdict(first.action, (first,))
             if first.action is Action.BLOCK
-            else _joined(first, _by_classifier(policy, first, scores.get(text), ms, classifier.version))
+            else _joined(first, _by_classifier(policy_for, first, scores.get(text), ms, classifier.version))
             for text, first in zip(texts, by_keywords, strict=True)
         ]
 
-    def _look_for_keywords(self, text: str, policy: TierPolicy) -> LayerVerdict:
+    def _look_for_keywords(self, text: str, policy_for: PolicyFor) -> LayerVerdict:
         began_s = perf_counter()
         hits = self._keywords.find(text)
         scores: dict[Category, float] = {}
         for hit in hits:
             scores[hit.category] = max(scores.get(hit.category, 0.0), _SCORE_OF[hit.action])
         matched = tuple(sorted({hit.entry for hit in hits}))
-        return _verdict(Layer.KEYWORDS, policy, scores, _ms_since(began_s), self._keywords.version, matched)
+        policy, ms = policy_for(scores, {}), _ms_since(began_s)
+        return _verdict(Layer.KEYWORDS, policy, scores, ms, self._keywords.version, matched)
 
     async def _score(self, classifier: Classifier, texts: Sequence[str]) -> dict[str, Scores]:
         """Of each of `texts` that was answered for in time, without asking for what is remembered or says nothing."""
@@ -177,9 +182,10 @@ def _verdict(
 
 
 def _by_classifier(
-    policy: TierPolicy, by_keywords: LayerVerdict, scores: Scores | None, ms: float, version: str
+    policy_for: PolicyFor, by_keywords: LayerVerdict, scores: Scores | None, ms: float, version: str
 ) -> LayerVerdict:
     """Without `scores` what the policy says of a text that the classifier has not answered for."""
+    policy = policy_for(by_keywords.scores, scores or {})
     if scores is None:
         return LayerVerdict(Layer.CLASSIFIER, _action_without(policy, by_keywords), {}, ms, AWAY)
     return _verdict(Layer.CLASSIFIER, policy, scores, ms, version)
@@ -206,8 +212,9 @@ def _pii_verdict(kinds: tuple[str, ...], ms: float) -> tuple[LayerVerdict, ...]:
 
 
 def _action_without(policy: TierPolicy, by_keywords: LayerVerdict) -> Action:
-    """Without the classifier's answer."""
-    return Action.BLOCK if policy.when_away == "closed" and by_keywords.matched else Action.REVIEW
+    """Without the classifier's answer. What is never blocked is not blocked for want of it."""
+    may_block = any(policy.thresholds_of(each).block <= 1 for each in by_keywords.scores)
+    return Action.BLOCK if policy.when_away == "closed" and may_block else Action.REVIEW
 
 
 def _ms_since(began_s: float) -> float:
