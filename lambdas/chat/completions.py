@@ -11,7 +11,7 @@ from parley.ids import conversation_wire_id, response_wire_id, wire_id
 from parley.kit.sse import COMMENT, DONE, encode_data
 from parley.models.model import Delta, Usage
 from parley.turns.answer import put_together
-from parley.turns.model import WITHHELD_MESSAGE, Outcome, Response, Status, wire_finish_reason
+from parley.turns.model import Outcome, Response, Status, wire_finish_reason, withheld_message
 from parley.turns.turn import Turn, TurnReader
 
 
@@ -91,7 +91,7 @@ class ChunkEncoder:
     def retraction(self) -> bytes:
         """Ours: what was shown of the answer is to be shown no more. SDKs pass over a chunk without choices."""
         item_id = wire_id("msg", self._response.output_item_id) if self._response.is_stored else None
-        retraction = {"item_id": item_id, "message": WITHHELD_MESSAGE}
+        retraction = {"item_id": item_id, "message": withheld_message(self._response)}
         return encode_data(orjson.dumps({**self._head, "choices": [], **self._usage, "retraction": retraction}))
 
     def last(self, outcome: Outcome) -> bytes:

@@ -18,7 +18,7 @@ from parley.edge.items import item_fields
 from parley.ids import conversation_wire_id, response_wire_id, wire_id
 from parley.models.model import Usage
 from parley.turns.answer import item_ids_for, item_statuses_for
-from parley.turns.model import WITHHELD, WITHHELD_MESSAGE, Response, Status, StoredResponse
+from parley.turns.model import WITHHELD, Response, Status, StoredResponse, withheld_message
 
 # What went wrong, by the code that is stored.
 _ERROR_MESSAGES: Mapping[str, str] = {
@@ -105,7 +105,7 @@ def response_document(
 
 def retraction_document(response: Response) -> dict[str, Any]:
     """Ours: which message is to be shown no more, and what its reader is told."""
-    return {"item_id": wire_id("msg", response.output_item_id), "message": WITHHELD_MESSAGE}
+    return {"item_id": wire_id("msg", response.output_item_id), "message": withheld_message(response)}
 
 
 def output_documents(response: Response, contents: Sequence[ItemContent], status: Status) -> list[dict[str, Any]]:

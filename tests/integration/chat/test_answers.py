@@ -225,6 +225,13 @@ class TestAnswersThatAreTakenBack:
         assert done == "[DONE]"
         assert (status, finish_reason, error_code) == ("incomplete", "withheld", None)
 
+    async def test_a_review_is_offered_only_of_what_is_stored(self, alice: Caller) -> None:
+        *_, retraction, _, _ = await alice.stream(plain(order_to_say(FORBIDDEN)))
+
+        assert retraction["retraction"]["item_id"] is None
+        assert "taken back" in retraction["retraction"]["message"]
+        assert "review" not in retraction["retraction"]["message"]
+
     async def test_nothing_of_them_is_left_but_for_reviewers(self, alice: Caller, stand_in: StandInEngine) -> None:
         await alice.say(order_to_say(FORBIDDEN))
         await alice.settled()

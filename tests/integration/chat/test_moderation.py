@@ -138,6 +138,18 @@ async def test_what_an_answer_says_is_not_taken_for_its_reader_s_words(alice: Ca
     assert status == 200
 
 
+async def test_a_review_is_offered_where_something_is_stored_that_can_be_reviewed(alice: Caller) -> None:
+    _, kept = await alice.whole({"conversation_id": alice.conversation, "message": FORBIDDEN})
+    _, unkept = await alice.whole(plain(FORBIDDEN))
+    async with alice.post("/v1/responses", {"model": MODEL, "input": "words 1", "instructions": FORBIDDEN}) as response:
+        instructed = await response.json()
+
+    assert "ask for a review" in kept["error"]["message"]
+    for refusal in (unkept, instructed):
+        assert refusal["error"]["code"] == "content_policy_violation"
+        assert "review" not in refusal["error"]["message"]
+
+
 @asynccontextmanager
 async def chat_with(policy: str, folder: Path, *parts: Any) -> AsyncIterator[ChatFunction]:
     file = folder / "dev.moderation.toml"

@@ -29,7 +29,7 @@ test("a chat stream that is taken back has a chunk without choices before its en
 
   const [retraction, last] = chunks.slice(-2);
   assert.deepEqual(retraction.choices, []);
-  assert.match(retraction.retraction.message, /ask for a review/);
+  assert.match(retraction.retraction.message, /taken back/);
   assert.equal(last.choices[0].finish_reason, "content_filter");
 });
 

@@ -230,17 +230,20 @@ def error_of(code: str | None) -> ChatError | None:
     return kind("The answer broke off. What it had written is kept.")
 
 
-def blocked() -> ContentBlocked:
+def blocked(*, is_reviewed: bool = False) -> ContentBlocked:
+    """`is_reviewed`: what is blocked stands in an item that people can look at."""
     return ContentBlocked(
         "This message is against the rules of this service, and was not answered. Nothing was charged for it. "
-        "If you think that is a mistake, say it in other words, or ask for a review.",
+        f"If you think that is a mistake, say it in other words{', or ask for a review' if is_reviewed else ''}."
     )
 
 
-WITHHELD_MESSAGE = (
-    "This answer was against the rules of this service, and was taken back. "
-    "If you think that is a mistake, ask for a review, or ask in other words."
-)
+def withheld_message(response: Response) -> str:
+    """What the reader of an answer is told that was taken back. Of what is not stored there is nothing to review."""
+    return (
+        "This answer was against the rules of this service, and was taken back. "
+        f"If you think that is a mistake, {'ask for a review, or ' if response.is_stored else ''}ask in other words."
+    )
 
 
 def wire_finish_reason(finish_reason: str | None) -> str | None:
@@ -260,12 +263,12 @@ def outcome_of_stored(stored: StoredResponse) -> Outcome:
     return Outcome(stored.status, stored.finish_reason, stored.usage, error_of(stored.error_code))
 
 
-def outcome_of_stop(reason: StopReason) -> Outcome:
-    """The outcome of a turn that was made to end; what it had said so far is kept."""
+def outcome_of_stop(reason: StopReason, *, is_reviewed: bool = False) -> Outcome:
+    """The outcome of a turn that was made to end; what it had said so far is kept. `is_reviewed`: as for `blocked`."""
     if reason is StopReason.CANCELLED:
         return Outcome(Status.CANCELLED, "stop")
     if reason is StopReason.BLOCKED:
-        return Outcome(Status.FAILED, None, error=blocked())
+        return Outcome(Status.FAILED, None, error=blocked(is_reviewed=is_reviewed))
     if reason is StopReason.WITHHELD:
         return Outcome(Status.INCOMPLETE, WITHHELD)
     if reason is StopReason.LEASE_LOST:

@@ -131,7 +131,8 @@ class Worker:
                 await self._answer(run, prompt)
                 return outcome_of(run.finish_reason, run.usage)
             run.stop_reason = run.stop_reason or StopReason.DEADLINE
-            return outcome_of_stop(run.stop_reason)
+            is_reviewed = any(each.is_blocked and each.review for each in run.judged)
+            return outcome_of_stop(run.stop_reason, is_reviewed=is_reviewed)
         except ChatError as error:
             self._logger.warning("engine_failed", extra={"turn_id": _id_of(run), **describe_error(error)})
             return Outcome(Status.INCOMPLETE if run.turn.deltas else Status.FAILED, None, error=error)
