@@ -40,11 +40,18 @@ PolicyFor = Callable[[Scores, Scores], TierPolicy]
 class Moderation:
     """The layers of one process. What they found in a text is remembered for a while, by its hash."""
 
-    def __init__(self, policy: Policy, keywords: KeywordMatcher, classifier: Classifier | None) -> None:
-        """Without a `classifier` the keywords judge alone."""
+    def __init__(
+        self,
+        policy: Policy,
+        keywords: KeywordMatcher,
+        classifier: Classifier | None,
+        on_away: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Without a `classifier` the keywords judge alone. `on_away` is told each time why it gave no answer in time."""
         self.policy = policy
         self._keywords = keywords
         self._classifier = classifier
+        self._on_away = on_away
         self._scores = _Memory[Scores]()
         self._pii_kinds = _Memory[tuple[str, ...]]()
         self._looked_for = _looked_for(policy.pii)
@@ -108,8 +115,9 @@ class Moderation:
                     scores = dict(zip(batch, await classifier.classify(batch), strict=True))
                     self._scores.remember({keys[text]: each for text, each in scores.items()})
                     found |= scores
-        except (ModerationUnavailable, TimeoutError):
-            pass
+        except (ModerationUnavailable, TimeoutError) as error:
+            if self._on_away is not None:
+                self._on_away(error)
         return found
 
     async def _look_for_pii(self, texts: Sequence[str]) -> list[tuple[LayerVerdict, ...]]:

@@ -40,7 +40,7 @@ async def open_chat(
         open_response_log(valkey, logger, settings.response_log_kept_s, checkpoints_in(pool)) as log,
         open_queue(settings) as queue,
         open_models(settings) as models,
-        open_judging(settings, classifier) as moderation,
+        open_judging(settings, logger, classifier) as moderation,
     ):
         parts = TurnParts(
             pool,
