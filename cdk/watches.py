@@ -239,7 +239,6 @@ def watch_pool(metrics: PoolMetrics, step_out: appscaling.StepScalingAction) -> 
 def all_watches(
     api: Api,
     functions: Sequence[PythonFunction],
-    moderation: PythonFunction,
     database: Database,
     queues: Queues,
 ) -> list[Watch]:
@@ -250,5 +249,5 @@ def all_watches(
         *watch_queues(queues),
         *watch_response_log(functions),
         *watch_admission(functions),
-        *watch_moderation(moderation, functions),
+        *watch_moderation(functions),
     ]

@@ -51,7 +51,6 @@ class ObservabilityStack(Stack):
         watched = watches.all_watches(
             api.api,
             api.functions,
-            api.moderation,
             data.database,
             watches.Queues(data.turns, data.jobs, data.dead_letters, config.api.turn_timeout_s),
         )

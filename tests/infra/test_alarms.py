@@ -18,7 +18,7 @@ _EMITTED = {
     "AWS/Lambda": {"Errors", "Throttles", "Duration"},
     "AWS/RDS": {"DatabaseConnections", "DatabaseConnectionsCurrentlySessionPinned"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
-    "Parley": {"ResponseLogUnavailable", "TurnsShed", "ModerationAway", "TurnsJudged"},
+    "Parley": {"ResponseLogUnavailable", "TurnsShed", "ModerationAway", "TurnsJudged", "ClassifierMs"},
     "Parley/Pools": {"TtftP95Ms", "ReadyWorkers", "vllm:kv_cache_usage_perc", "vllm:num_requests_waiting"},
 }
 
@@ -71,7 +71,8 @@ def test_what_exists_is_watched(find_resources: FindResources, stage: str) -> No
     assert names >= {"api-errors", "api-latency", "database-connections", "database-pinned-sessions"}
     assert names >= {"dead-letters", "queue-age", "turns-queue-age", "chat-errors", "chat-throttles", "chat-duration"}
     assert names >= {"chat-response-log", "jobs-response-log"}
-    assert names >= {"chat-moderation-away", "jobs-moderation-away", "moderation-latency"}
+    assert names >= {"chat-moderation-away", "jobs-moderation-away"}
+    assert names >= {"chat-moderation-latency", "jobs-moderation-latency"}
     assert names >= {"moderation-errors", "moderation-throttles", "moderation-duration"}
     for pool in load_config(stage).pools:
         assert names >= {f"{pool}-{each}" for each in ("first-token", "no-worker", "memory", "capacity")}
