@@ -16,6 +16,7 @@ from parley.turns.model import wire_finish_reason
 _ERROR_MESSAGES: Mapping[str, str] = {
     "engine_failed": "The model broke off in the middle of its answer.",
     "engine_unavailable": "The model could not be reached.",
+    "content_policy_violation": "What was asked is against the rules of this service, and was not answered.",
     "context_length_exceeded": "The message is too long for the model.",
 }
 _OTHER_ERROR_MESSAGE = "The answer ended before it was complete."

@@ -24,6 +24,7 @@ from parley.turns.model import WITHHELD, Response, Status, StoredResponse, withh
 _ERROR_MESSAGES: Mapping[str, str] = {
     "engine_failed": "The model broke off. What it had written is kept.",
     "engine_unavailable": "The model could not be reached.",
+    "content_policy_violation": "What was asked is against the rules of this service, and was not answered.",
     "invalid_request": "The model refused the request.",
     "context_length_exceeded": "The input is longer than the model's context.",
     "storage_unavailable": "What the answer needs could not be read.",

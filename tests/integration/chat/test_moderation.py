@@ -86,10 +86,13 @@ async def test_the_responses_api_refuses_in_its_own_words(alice: Caller) -> None
         refusal = await response.json()
 
     assert (response.status, refusal["error"]["code"]) == (400, "content_policy_violation")
-    ((status, error_code),) = alice.chat.rows(
-        "SELECT status, error_code FROM responses WHERE user_id = %s", alice.user_id
+    ((response_id, status, error_code),) = alice.chat.rows(
+        "SELECT response_id, status, error_code FROM responses WHERE user_id = %s", alice.user_id
     )
     assert (status, error_code) == ("failed", "content_policy_violation")
+    _, document = await alice.get(f"/v1/responses/resp_{response_id.hex}")
+    assert document["error"]["code"] == "content_policy_violation"
+    assert "against the rules" in document["error"]["message"]
 
 
 @pytest.mark.parametrize("role", ["user", "system"])
