@@ -8,8 +8,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from local.parts.postgres import EmbeddedPostgres
 from parley.ids import new_uuid
-from tests.integration.schema.rows import UserRows, act_for
+from tests.integration.schema.rows import UserRows, act_for, insert_rows
 
 READ = "SELECT sequence FROM read_conversation(%s, %s, NULL)"
 RECORD = "SELECT record_turn(%s, %s, %s, 1, NULL, %s, '[]')"
@@ -58,6 +59,33 @@ def test_an_owner_s_conversation_is_read_begun_and_settled(app: psycopg.Connecti
     assert call(app, READ, alice.user_id, alice.conversation_id) == [1]
     assert call(app, RECORD, alice.user_id, alice.conversation_id, 1, new_turn()) == [True]
     assert call(app, SETTLE, alice.user_id, response_id, OUTCOME) == [True]
+
+
+@pytest.mark.parametrize(
+    ("version", "decides", "is_judged"), [("v-1", False, True), ("away", False, False), ("away", True, True)]
+)
+def test_an_item_without_a_verdict_in_time_is_judged_again_until_a_person_has_looked(
+    app: psycopg.Connection,
+    review: psycopg.Connection,
+    postgres: EmbeddedPostgres,
+    bob: UserRows,
+    version: str,
+    decides: bool,
+    is_judged: bool,
+) -> None:
+    user = insert_rows(postgres.url_for("parley_app"))
+    verdict = {"action": "review", "layers": [{"layer": "keywords", "version": "1"}, {"version": version}]}
+    with app.transaction():
+        act_for(app, user.user_id)
+        app.execute("UPDATE items SET verdict = %s WHERE item_id = %s", (json.dumps(verdict), user.item_id))
+    if decides:
+        with review.transaction():
+            act_for(review, bob.user_id)
+            review.execute("UPDATE reviews SET state = 'escalated' WHERE user_id = %s", (user.user_id,))
+
+    found = call(app, "SELECT is_judged FROM read_conversation(%s, %s, NULL)", user.user_id, user.conversation_id)
+
+    assert found == [is_judged]
 
 
 def test_another_s_conversation_is_not_there(app: psycopg.Connection, alice: UserRows, bob: UserRows) -> None:
@@ -145,6 +173,21 @@ class TestWhatASettledTurnSaysOfItsItems:
                 (messages + 1, response_id),
             )
         return response_id, items
+
+    def asked_later(self, app: psycopg.Connection, user: UserRows, response_id: UUID) -> UUID:
+        """Another turn of the conversation of one that has settled."""
+        turn = new_turn()
+        with app.transaction():
+            act_for(app, user.user_id)
+            row = app.execute(
+                "SELECT conversation_id, next_sequence FROM responses JOIN conversations USING (user_id, conversation_id) "
+                "WHERE response_id = %s",
+                (response_id,),
+            ).fetchone()
+            assert row is not None
+            conversation_id, next_sequence = row
+            app.execute(RECORD, (user.user_id, conversation_id, next_sequence, turn))
+        return UUID(json.loads(turn)["response_id"])
 
     def flagged(self, item_id: UUID, **changes: object) -> dict[str, Any]:
         return {
@@ -238,6 +281,44 @@ class TestWhatASettledTurnSaysOfItsItems:
 
         found = review.execute("SELECT review_id FROM reviews WHERE item_id = %s", (item_id,)).fetchall()
         assert found == [(UUID(first["review_id"]),)]
+
+    @pytest.mark.parametrize(
+        ("is_unjudged", "decides", "action"), [(True, False, "block"), (True, True, "review"), (False, False, "block")]
+    )
+    def test_what_is_blocked_by_a_later_verdict_is_under_review_as_blocked(
+        self,
+        app: psycopg.Connection,
+        review: psycopg.Connection,
+        alice: UserRows,
+        bob: UserRows,
+        is_unjudged: bool,
+        decides: bool,
+        action: str,
+    ) -> None:
+        """But what a person has looked at stays what it was."""
+        response_id, (item_id,) = self.asked(app, alice)
+        first = self.flagged(item_id, action="review" if is_unjudged else "block", is_unjudged=is_unjudged)
+        self.settle(app, alice, response_id, [first])
+        if decides:
+            with review.transaction():
+                act_for(review, bob.user_id)
+                review.execute("UPDATE reviews SET state = 'escalated' WHERE review_id = %s", (first["review_id"],))
+
+        later = self.asked_later(app, alice, response_id)
+        self.settle(app, alice, later, [self.flagged(item_id, score=0.9)])
+
+        found = review.execute(
+            "SELECT review_id, action, is_unjudged, score FROM reviews WHERE item_id = %s", (item_id,)
+        ).fetchall()
+        is_changed = is_unjudged and not decides
+        assert found == [
+            (
+                UUID(first["review_id"]),
+                action,
+                is_unjudged and not is_changed,
+                pytest.approx(0.9 if is_changed else 0.5),
+            )
+        ]
         assert review.execute("SELECT FROM withheld_texts WHERE item_id = %s", (item_id,)).fetchall() == []
 
     def test_an_item_that_is_not_in_the_turn_s_conversation_is_not_queued(

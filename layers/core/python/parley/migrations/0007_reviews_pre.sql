@@ -75,7 +75,14 @@ CREATE POLICY appeal ON reviews FOR UPDATE TO parley_app
 USING (
     user_id = acting_user_id() AND appealed_at IS NULL AND action = 'block' AND is_enforced AND state <> 'approved'
 )
-WITH CHECK (user_id = acting_user_id() AND appealed_at IS NOT NULL AND state IN ('open', 'escalated'));
+WITH CHECK (
+    user_id = acting_user_id() AND appealed_at IS NOT NULL AND action = 'block' AND is_enforced
+    AND state IN ('open', 'escalated')
+);
+-- What was let through and is blocked by a later verdict; an appeal is against that.
+CREATE POLICY judged_later ON reviews FOR UPDATE TO parley_app
+USING (user_id = acting_user_id() AND state = 'open' AND is_unjudged AND NOT (action = 'block' AND is_enforced))
+WITH CHECK (user_id = acting_user_id() AND state = 'open' AND appealed_at IS NULL AND action = 'block' AND is_enforced);
 CREATE POLICY own_appeals ON review_events FOR INSERT TO parley_app
 WITH CHECK (user_id = acting_user_id() AND actor_id = user_id AND kind = 'appealed');
 CREATE POLICY withhold ON withheld_texts FOR INSERT TO parley_app WITH CHECK (user_id = acting_user_id());
@@ -119,7 +126,9 @@ GRANT INSERT (
 SELECT (
     user_id, review_id, item_id, conversation_id, state, side, action, is_enforced, appealed_at, created_at, decided_at
 ),
-UPDATE (state, appealed_at, appeal_note, decided_at) ON reviews TO parley_app;
+UPDATE (
+    state, appealed_at, appeal_note, decided_at, action, is_enforced, is_unjudged, categories, score
+) ON reviews TO parley_app;
 GRANT INSERT ON withheld_texts TO parley_app;
 GRANT INSERT (user_id, review_id, event_id, actor_id, kind, note) ON review_events TO parley_app, parley_review;
 GRANT SELECT, UPDATE (state, decided_at) ON reviews TO parley_review;
@@ -128,6 +137,52 @@ GRANT SELECT (
     user_id, item_id, conversation_id, sequence, response_id, type, role, status, content, created_at, verdict, is_blocked
 ),
 UPDATE (content, is_blocked, token_count, tokenizer) ON items TO parley_review;
+
+CREATE OR REPLACE FUNCTION read_conversation(owner_id uuid, wanted_id uuid, from_sequence bigint) RETURNS TABLE (
+    next_sequence bigint, window_start bigint, is_busy boolean, read_at timestamptz, is_listed boolean, has_title boolean,
+    item_id uuid, sequence bigint, type text, role text, status text, content jsonb, response_id uuid,
+    token_count integer, tokenizer text, created_at timestamptz, is_judged boolean
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM set_config('parley.user_id', owner_id::text, true);
+    RETURN QUERY
+    SELECT
+        talk.next_sequence, talk.context_from_sequence,
+        EXISTS (
+            SELECT FROM responses
+            WHERE responses.user_id = owner_id AND responses.conversation_id = wanted_id
+                AND responses.status IN ('queued', 'in_progress')
+        ),
+        now(), talk.is_listed, talk.title IS NOT NULL,
+        shown.item_id, shown.sequence, shown.type, shown.role, shown.status, shown.content, shown.response_id,
+        shown.token_count, shown.tokenizer, shown.created_at,
+        -- What no classifier answered for in time is judged again, until a person has looked at it.
+        shown.verdict IS NOT NULL AND (
+            NOT shown.verdict -> 'layers' @> '[{"version": "away"}]'
+            OR EXISTS (
+                SELECT FROM reviews
+                WHERE reviews.user_id = owner_id AND reviews.item_id = shown.item_id AND reviews.state <> 'open'
+            )
+        )
+    FROM conversations AS talk
+    LEFT JOIN LATERAL (
+        SELECT * FROM items
+        WHERE items.user_id = owner_id AND items.conversation_id = wanted_id AND NOT items.is_blocked
+            AND (
+                items.sequence >= COALESCE(from_sequence, talk.context_from_sequence)
+                OR items.role IN ('system', 'developer')
+            )
+        ORDER BY items.sequence DESC
+        LIMIT 4000 -- far more than any context holds
+    ) AS shown ON true
+    WHERE talk.user_id = owner_id AND talk.conversation_id = wanted_id
+    ORDER BY shown.sequence;
+END
+$$;
 
 -- The code before this one names no verdict of an item it adds, and no review.
 CREATE OR REPLACE FUNCTION settle_turn(
@@ -184,6 +239,14 @@ BEGIN
         (position integer, item_id uuid, type text, role text, status text, content jsonb, token_count integer,
          verdict jsonb, is_blocked boolean);
     IF json_typeof(outcome -> 'reviews') = 'array' THEN
+        -- What was let through for want of a verdict and is blocked now: a reviewer must be able to let it through again.
+        UPDATE reviews SET action = judged.action, is_enforced = judged.is_enforced, is_unjudged = judged.is_unjudged,
+            categories = ARRAY(SELECT json_array_elements_text(judged.categories)), score = judged.score
+        FROM json_to_recordset(outcome -> 'reviews') AS judged
+            (item_id uuid, action text, is_enforced boolean, is_unjudged boolean, categories json, score real)
+        WHERE reviews.user_id = owner_id AND reviews.item_id = judged.item_id AND reviews.conversation_id = in_conversation
+            AND reviews.state = 'open' AND NOT (reviews.action = 'block' AND reviews.is_enforced)
+            AND judged.action = 'block' AND judged.is_enforced;
         WITH flagged AS (
             SELECT * FROM json_to_recordset(outcome -> 'reviews') AS flagged
                 (review_id uuid, item_id uuid, side text, action text, is_enforced boolean, is_unjudged boolean,
