@@ -124,6 +124,8 @@ class EngineSettings(AwsSettings):
     engine_reuse_connections: bool = True
     # Used only where the engine does not say how long its context is.
     engine_context_tokens: int = Field(default=4096, ge=256)
+    # How long a turn waits to hear whether a pool has room, before it asks it anyway.
+    pool_state_timeout_s: float = Field(default=0.2, gt=0)
     engine_connect_timeout_s: float = Field(default=3, gt=0)
     # The longest silence between two tokens, the first included: a queue in front of a busy engine is silent for a while.
     engine_read_timeout_s: float = Field(default=60, gt=0)

@@ -11,8 +11,6 @@ import orjson
 from parley.kit.valkey import RedisCluster, RedisError
 
 FRESH_S = 1
-# It decides nothing that would be worth waiting for: without an answer a pool counts as open.
-ANSWER_WITHIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +24,12 @@ class PoolState:
 class PoolStates:
     """The states of pools, read when they are asked for and at most once a second a process."""
 
-    def __init__(self, valkey: RedisCluster, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, valkey: RedisCluster, answer_within_s: float = 0.2, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """A state decides nothing that would be worth a longer wait: without an answer a pool counts as open."""
         self._valkey = valkey
+        self._answer_within_s = answer_within_s
         self._clock = clock
         self._read: dict[str, tuple[float, PoolState | None]] = {}
 
@@ -44,7 +46,7 @@ class PoolStates:
 
     async def _ask(self, pool: str) -> PoolState | None:
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with asyncio.timeout(self._answer_within_s):
                 document: Any = await self._valkey.get(f"pool:{pool}")
         except (RedisError, OSError, TimeoutError):
             return None

@@ -46,7 +46,7 @@ async def open_chat(
             pool,
             models.catalogue,
             models.engines,
-            PoolStates(valkey),
+            PoolStates(valkey, settings.pool_state_timeout_s),
             log,
             queue,
             logger,

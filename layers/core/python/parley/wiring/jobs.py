@@ -56,7 +56,7 @@ async def open_jobs(
             app_pool,
             models.catalogue,
             models.engines,
-            PoolStates(valkey),
+            PoolStates(valkey, settings.pool_state_timeout_s),
             log,
             queue,
             logger,
