@@ -94,12 +94,12 @@ class SlowScorer:
 
 
 async def test_a_harmful_message_behind_long_ones_is_blocked(keywords: KeywordMatcher) -> None:
-    scorer = SlowScorer(calls=1)
+    scorer = SlowScorer(calls=2)
     long = [f"{number} " + "some words " * 1500 for number in range(4)]
 
     verdicts = await Moderation(Policy(), keywords, scorer).judge([*long, "Do harm."], "free")
 
-    assert scorer.asked[0] == ["Do harm.", long[3]]
+    assert scorer.asked == [["Do harm."], [long[3]], [long[2]]]
     assert [each.action for each in verdicts] == [Action.REVIEW] * 3 + [Action.ALLOW, Action.BLOCK]
     assert [each.layers[-1].version for each in verdicts] == ["away"] * 3 + ["slow-1"] * 2
 
