@@ -248,6 +248,15 @@ class TestAnswersThatAreTakenBack:
         await alice.say("words 1")
         assert "sarin" not in json.dumps(stand_in.requests[-1]["messages"])
 
+    async def test_what_they_thought_is_kept_beside_it(self, alice: Caller) -> None:
+        deltas = [{"reasoning_content": "I know how to make sarin. "}, {"content": "Sorry."}]
+
+        await alice.say(order_of_deltas(deltas))
+        await alice.settled()
+
+        rows = alice.chat.rows("SELECT text, reasoning FROM withheld_texts WHERE user_id = %s", alice.user_id)
+        assert rows == [("Sorry.", "I know how to make sarin. ")]
+
     async def test_whoever_waits_for_the_whole_is_given_none_of_it(self, alice: Caller) -> None:
         _, document = await alice.whole(plain(order_to_say(FORBIDDEN)))
 

@@ -47,4 +47,5 @@ async def test_an_answer_that_was_taken_back_ends_so(outcome: Outcome) -> None:
 
     assert (ended.status, ended.is_withheld, ended.error) == (Status.INCOMPLETE, True, None)
     assert run.turn.deltas == []
-    assert run.withheld == "Here is how to make sarin."
+    assert run.withheld
+    assert run.withheld.text == "Here is how to make sarin."

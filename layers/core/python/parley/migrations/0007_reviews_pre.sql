@@ -57,6 +57,7 @@ CREATE TABLE withheld_texts (
     user_id uuid NOT NULL,
     item_id uuid NOT NULL,
     text text NOT NULL,
+    reasoning text NOT NULL DEFAULT '',
     PRIMARY KEY (user_id, item_id),
     FOREIGN KEY (user_id, item_id) REFERENCES items ON DELETE CASCADE
 );
@@ -250,7 +251,7 @@ BEGIN
         WITH flagged AS (
             SELECT * FROM json_to_recordset(outcome -> 'reviews') AS flagged
                 (review_id uuid, item_id uuid, side text, action text, is_enforced boolean, is_unjudged boolean,
-                 categories json, score real, context_items integer, withheld text)
+                 categories json, score real, context_items integer, withheld text, withheld_reasoning text)
         ), opened AS (
             INSERT INTO reviews
                 (user_id, review_id, item_id, conversation_id, response_id, side, action, is_enforced, is_unjudged,
@@ -268,8 +269,8 @@ BEGIN
             ON CONFLICT (user_id, item_id) DO NOTHING
             RETURNING review_id
         )
-        INSERT INTO withheld_texts (user_id, item_id, text)
-        SELECT owner_id, flagged.item_id, flagged.withheld
+        INSERT INTO withheld_texts (user_id, item_id, text, reasoning)
+        SELECT owner_id, flagged.item_id, flagged.withheld, COALESCE(flagged.withheld_reasoning, '')
         FROM opened JOIN flagged USING (review_id)
         WHERE flagged.withheld IS NOT NULL;
     END IF;

@@ -32,7 +32,9 @@ LABELS_LIMIT_BYTES = 4_000_000
 # What an item says, and what an answer said before it was taken back.
 _SAID = """
 LEFT JOIN LATERAL (
-    SELECT COALESCE(withheld.text, NULLIF(CASE item.type
+    SELECT COALESCE(
+    NULLIF(concat_ws(E'\\n\\n', NULLIF(withheld.reasoning, ''), NULLIF(withheld.text, '')), ''),
+    NULLIF(CASE item.type
         WHEN 'message' THEN array_to_string(ARRAY(SELECT jsonb_array_elements_text(item.content -> 'texts')), E'\\n')
         WHEN 'function_call' THEN item.content ->> 'arguments'
         WHEN 'function_call_output' THEN item.content ->> 'output'

@@ -123,7 +123,7 @@ class Judge:
     def _review(self, side: Side, run: Run, item_id: ItemId | None, verdict: Verdict) -> dict[str, Any]:
         """As `settle_turn` takes it."""
         scores = verdict.scores
-        keeps_text = side == "output" and self._policy.keeps_withheld_text
+        withheld = run.withheld if side == "output" and self._policy.keeps_withheld_text else None
         return {
             "review_id": new_uuid(),
             "item_id": item_id,
@@ -134,7 +134,8 @@ class Judge:
             "categories": sorted(self._policy.of(run.chat.tier).flagged(scores)),
             "score": max(scores.values(), default=0.0),
             "context_items": self._policy.reviews_context_items,
-            "withheld": run.withheld if keeps_text else None,
+            "withheld": withheld.text if withheld else None,
+            "withheld_reasoning": withheld.reasoning if withheld else None,
         }
 
     def _count_input(self, judged: Sequence[JudgedItem]) -> None:

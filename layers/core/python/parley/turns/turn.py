@@ -11,7 +11,7 @@ import anyio
 
 from parley.errors import ChatError
 from parley.models.model import Delta, Usage
-from parley.turns.answer import put_together
+from parley.turns.answer import Answer, put_together
 from parley.turns.model import ChatTurn, JudgedItem, Outcome, Response, StopReason
 from parley.turns.screening import Screen
 from parley.turns.watching import AnswerWatch
@@ -207,7 +207,7 @@ class Run:
         self.screen: Screen | None = None
         self.watch: AnswerWatch | None = None
         # What was said before the answer was taken back.
-        self.withheld: str | None = None
+        self.withheld: Answer | None = None
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self._size = 0
@@ -245,7 +245,7 @@ class Run:
     def withhold(self) -> None:
         """Take the answer back, and abort the engine."""
         if self.withheld is None:
-            self.withheld = put_together(self.turn.deltas).text
+            self.withheld = put_together(self.turn.deltas)
             self.turn.retract()
             self.stop(StopReason.WITHHELD)
 

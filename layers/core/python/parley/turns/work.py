@@ -198,14 +198,13 @@ class Worker:
         """Engines report usage at the end of a stream only: what was cut off is counted by their tokenizer."""
         if outcome.usage is not None or outcome.status is Status.FAILED or run.stop_reason is StopReason.LEASE_LOST:
             return outcome
-        answer = put_together(run.turn.deltas)
-        said = answer.reasoning + answer.text if run.withheld is None else run.withheld
+        answer = run.withheld or put_together(run.turn.deltas)
         model = run.chat.model
         engine = self._engines.of(model)
         # Should the engine be gone: every chunk it sent was at least one token.
         completion_tokens, prompt_tokens = len(run.turn.deltas), 0
         with suppress(ChatError), anyio.move_on_after(COUNTED_WITHIN_S):
-            completion_tokens = await engine.count_tokens(model.name, said)
+            completion_tokens = await engine.count_tokens(model.name, answer.reasoning + answer.text)
             prompt_tokens = await engine.count_prompt_tokens(engine_request(run.chat, prompt))
         return replace(outcome, usage=Usage(prompt_tokens, completion_tokens))
 
