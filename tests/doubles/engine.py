@@ -103,6 +103,8 @@ class StandInEngine:
                 assert response.task is not None
                 transport = response._req.transport if response._req else None
                 if transport is not None:
+                    # Its reader has what was written by then: aiohttp drops what it has not given out when a stream breaks.
+                    await asyncio.sleep(0.1)
                     transport.abort()
             case "end":  # a clean end of the bytes, without a finish reason
                 return
